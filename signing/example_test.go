@@ -98,6 +98,7 @@ func ExampleVerify() {
 		return
 	}
 
+	// readme:begin receiver
 	receiver := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
 		if err != nil {
@@ -110,6 +111,7 @@ func ExampleVerify() {
 		}
 		w.WriteHeader(http.StatusNoContent)
 	})
+	// readme:end receiver
 
 	ctx, body := context.Background(), `{"type":"jam.created"}`
 	message := signing.Message{ID: "evt_1", Timestamp: time.Now(), Payload: []byte(body)}

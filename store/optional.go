@@ -32,6 +32,7 @@ func As[T any](s Store) (T, bool) {
 
 // Job is what an attempt needs.
 type Job struct {
+	// Delivery is the one that is due.
 	Delivery Delivery
 	// Event is nil if it was purged.
 	Event *Event
