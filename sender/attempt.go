@@ -1,0 +1,207 @@
+package sender
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/outhook/outhook/retry"
+	"github.com/outhook/outhook/signing"
+	"github.com/outhook/outhook/store"
+)
+
+// run is one attempt as it was made, before it is recorded.
+type run struct {
+	attempt store.Attempt
+	result  retry.Result
+	verdict retry.Verdict
+	profile Profile
+}
+
+// errCutOff: the worker's own context ended during the attempt. That says
+// nothing about the endpoint, and the attempt is made again.
+var errCutOff = errors.New("attempt cut off by shutdown")
+
+// attempt makes one request for the job. Whatever goes wrong is in the run;
+// the only error is errCutOff.
+func (e *engine) attempt(ctx context.Context, transport http.RoundTripper, job store.Job) (run, error) {
+	d := job.Delivery
+	profile, known := e.cfg.profile(*job.Endpoint)
+	if !known {
+		profile = e.cfg.Profile // its schedule, for the error to run its course
+	}
+	r := run{profile: profile, attempt: store.Attempt{
+		ID: newID("atm_"), DeliveryID: d.ID, Tenant: d.Tenant,
+		EventID: d.EventID, EndpointID: d.EndpointID, EventType: d.EventType,
+		Round: d.Round, Number: d.Attempts + 1, Trigger: d.Trigger,
+		ScheduledAt: d.NextAttemptAt, StartedAt: now(), URL: job.Endpoint.URL,
+	}}
+	timeout := profile.Timeout
+	if job.Endpoint.Timeout > 0 {
+		timeout = min(job.Endpoint.Timeout, MaxTimeout)
+	}
+	attemptCtx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	err := e.exchange(attemptCtx, transport, job, &r)
+	if err != nil && ctx.Err() != nil {
+		return run{}, errCutOff
+	}
+	r.attempt.EndedAt = now()
+	r.result.EndedAt = r.attempt.EndedAt
+	r.result.Err = err
+	r.verdict = e.judge(profile, r.result)
+	r.attempt.Succeeded = r.verdict == retry.Succeeded
+	if !r.attempt.Succeeded {
+		r.attempt.ErrorClass, r.attempt.Error = explain(err, attemptCtx, timeout, r.result.Status)
+		r.attempt.Error = hide(clean(r.attempt.Error, maxErrorText), secretValues(*job.Endpoint)...)
+	}
+	return r, nil
+}
+
+// exchange signs and sends the request and reads the answer into r. An error
+// means that no status came. Code of the host runs in here (scheme,
+// transport): a panic fails this attempt and nothing else.
+func (e *engine) exchange(ctx context.Context, transport http.RoundTripper, job store.Job, r *run) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			e.log.Error("Attempt: Recovered from a panic", "delivery", job.Delivery.ID, "panic", p, "stack", string(debug.Stack()))
+			err = &classError{store.ErrorPanic, errors.New("panic in the signing scheme or transport")}
+		}
+	}()
+	req, err := e.newRequest(ctx, job, r.profile, r.attempt.StartedAt)
+	if err != nil {
+		return err
+	}
+	r.attempt.RequestHeader = redactHeader(req.Header)
+	var t trace
+	res, err := transport.RoundTrip(req.WithContext(t.attach(ctx)))
+	r.attempt.RemoteAddr, r.attempt.Timing = t.result()
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	r.result.Status, r.result.Header = res.StatusCode, res.Header
+	r.attempt.Status, r.attempt.ResponseHeader = res.StatusCode, redactHeader(res.Header)
+	r.attempt.ResponseBody, r.attempt.ResponseTruncated = readBody(res.Body, e.cfg.MaxResponseBody)
+	return nil
+}
+
+// newRequest builds and signs the request. The endpoint's own headers go first,
+// so that none of them can take the place of what is set here.
+func (e *engine) newRequest(ctx context.Context, job store.Job, profile Profile, at time.Time) (*http.Request, error) {
+	endpoint, event := *job.Endpoint, *job.Event
+	if err := e.cfg.validateEndpoint(endpoint); err != nil {
+		return nil, &classError{store.ErrorConfig, err}
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint.URL, bytes.NewReader(event.Payload))
+	if err != nil {
+		return nil, &classError{store.ErrorConfig, errors.New("the endpoint's URL cannot be requested")}
+	}
+	for name, values := range endpoint.Headers {
+		for _, value := range values {
+			req.Header.Add(name, value)
+		}
+	}
+	req.Header.Set("User-Agent", e.cfg.UserAgent)
+	req.Header.Set("Content-Type", "application/json")
+	if event.ContentType != "" {
+		req.Header.Set("Content-Type", event.ContentType)
+	}
+	if profile.IDHeader != "" {
+		req.Header.Set(profile.IDHeader, event.ID)
+	}
+	if profile.TypeHeader != "" {
+		req.Header.Set(profile.TypeHeader, event.Type)
+	}
+	secrets := activeSecrets(endpoint, at)
+	if len(secrets) == 0 {
+		return nil, &classError{store.ErrorSigning, errors.New("every secret of the endpoint has expired")}
+	}
+	message := signing.Message{ID: event.ID, Timestamp: at, Payload: event.Payload}
+	signed, err := profile.Signing.Sign(ctx, message, secrets)
+	if err != nil {
+		return nil, &classError{store.ErrorSigning, fmt.Errorf("sign: %w", err)}
+	}
+	for name, values := range signed {
+		req.Header[http.CanonicalHeaderKey(name)] = values
+	}
+	return req, nil
+}
+
+func activeSecrets(endpoint store.Endpoint, at time.Time) []string {
+	var secrets []string
+	for _, secret := range endpoint.Secrets {
+		if secret.Active(at) {
+			secrets = append(secrets, secret.Value)
+		}
+	}
+	return secrets
+}
+
+func secretValues(endpoint store.Endpoint) []string {
+	values := make([]string, len(endpoint.Secrets))
+	for i, secret := range endpoint.Secrets {
+		values[i] = secret.Value
+	}
+	return values
+}
+
+// drainLimit is how much of an answer is read and thrown away so that its
+// connection can be used again: a new one costs more.
+const drainLimit = 64 << 10
+
+// readBody reads up to limit bytes and reports whether there was more, or the
+// rest could not be had. What the status said holds whatever the body.
+func readBody(body io.Reader, limit int) (kept []byte, truncated bool) {
+	limit = max(0, limit)
+	kept, err := io.ReadAll(io.LimitReader(body, int64(limit)))
+	if err != nil {
+		return kept, true
+	}
+	rest, err := io.CopyN(io.Discard, body, drainLimit)
+	return kept, rest > 0 || !errors.Is(err, io.EOF)
+}
+
+// judge asks the profile what the result means.
+func (e *engine) judge(profile Profile, result retry.Result) retry.Verdict {
+	verdict := retry.DefaultJudge(result)
+	e.guard("Judge", func() { verdict = profile.Judge(result) })
+	return verdict
+}
+
+// next asks the profile when the attempt after attempts is. A policy that
+// panics is replaced by the default one for the time being, so that the
+// delivery runs its course.
+func (e *engine) next(profile Profile, attempts int, result retry.Result) (wait time.Duration, ok bool) {
+	policy := profile.Retry
+	if e.cfg.MaxRetryAfter > 0 {
+		policy = retry.WithRetryAfter(policy, e.cfg.MaxRetryAfter)
+	}
+	if e.guard("Policy", func() { wait, ok = policy.Next(attempts, result) }) {
+		wait, ok = retry.StandardWebhooks().Next(attempts, result)
+	}
+	return max(0, wait), ok
+}
+
+const maxErrorText = 500
+
+// clean makes text of a stranger fit to be stored and shown: valid UTF-8, one
+// line, at most so many bytes.
+func clean(text string, most int) string {
+	text = strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(text, "?"))
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + "…"
+}

@@ -1,0 +1,258 @@
+package sender
+
+import (
+	"cmp"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/outhook/outhook/retry"
+	"github.com/outhook/outhook/signing"
+	"github.com/outhook/outhook/store"
+)
+
+// Version is the version of Outhook, as the default User-Agent names it.
+const Version = "0.1.0"
+
+// Config is what [New] and [RunWorkers] need: give both the same one, so that
+// the process that sends and the process that delivers cannot disagree. The
+// zero value of every optional field is its default.
+type Config struct {
+	// Store keeps endpoints, events, deliveries and attempts. Required.
+	Store store.Store
+
+	// Redis carries the wake-ups. Required. It may be shared with the host, may
+	// lose everything, and is never closed by Outhook. Outhook uses the keys
+	// "asynq:*" in it; its maxmemory-policy should be noeviction.
+	Redis redis.UniversalClient
+
+	// Profile serves the endpoints that name none. Its zero fields have the
+	// defaults that [Profile] documents.
+	Profile Profile
+
+	// Profiles serve the endpoints that name one, by Endpoint.Profile.
+	Profiles map[string]Profile
+
+	// Queue begins the names of the queues in Redis. Two products that share a
+	// Redis and not a Store need two names.
+	// Defaults to "outhook".
+	Queue string
+
+	// Shards is the number of queues, 1 to 64. More of them take more tasks per
+	// second from Redis, and cost more round trips while idle.
+	// Defaults to 4.
+	Shards int
+
+	// Concurrency is the number of attempts that RunWorkers makes at once in
+	// this process, 1 to 100000.
+	// Defaults to 64.
+	Concurrency int
+
+	// ShutdownTimeout bounds how long RunWorkers waits for attempts under way
+	// once its context is done. Those that take longer are cut off, which is no
+	// failed attempt: they are made again.
+	// Defaults to the longest timeout of the profiles plus 5 s.
+	ShutdownTimeout time.Duration
+
+	// SweepInterval is how often RunWorkers looks in the Store for deliveries
+	// that are overdue and have no task in Redis, and how long overdue they
+	// must be. It is at least 1 s.
+	// Defaults to 5 s.
+	SweepInterval time.Duration
+
+	// MaxPayload is the largest payload that Send accepts, in bytes, up to
+	// 16 MiB.
+	// Defaults to 1 MiB.
+	MaxPayload int
+
+	// MaxResponseBody is how much of an answer's body is recorded, in bytes, up
+	// to 1 MiB. The special value -1 records none.
+	// Defaults to 16 KiB.
+	MaxResponseBody int
+
+	// MaxRetryAfter bounds the wait that an endpoint can ask for with
+	// Retry-After (RFC 9110, 10.2.3) on a 429 or 503. The special value -1
+	// ignores the header.
+	// Defaults to 1 h.
+	MaxRetryAfter time.Duration
+
+	// UserAgent is sent with each request.
+	// Defaults to "Outhook/" and the Version.
+	UserAgent string
+
+	// Transport makes the requests, one RoundTrip per attempt: redirects are
+	// never followed. Set it to go through a proxy or to present a client
+	// certificate. It must be safe for concurrent use.
+	// Defaults to a transport of Outhook's own, without a proxy.
+	Transport http.RoundTripper
+
+	// UnsafeAllowLocal permits http:// URLs, and hosts that name this machine
+	// or a private network. It is for development and tests: in production it
+	// lets a tenant aim requests at the host's own network.
+	UnsafeAllowLocal bool
+
+	// Logger gets what is worth knowing to an operator; no secret, payload or
+	// answer is ever logged.
+	// Defaults to no logging.
+	Logger *slog.Logger
+
+	// Hooks are told what happens. Each must implement at least one of the
+	// Hook interfaces of this package.
+	Hooks []Hook
+}
+
+// Profile is what a product's webhook page promises to receivers. The zero
+// value is Standard Webhooks as its specification recommends it.
+type Profile struct {
+	// Signing signs each attempt.
+	// Defaults to signing.StandardWebhooks().
+	Signing signing.Scheme
+
+	// Retry says when the next attempt is.
+	// Defaults to retry.StandardWebhooks().
+	Retry retry.Policy
+
+	// Judge says what an answer means.
+	// Defaults to retry.DefaultJudge: 2xx succeeds, 410 disables the endpoint,
+	// all else is tried again.
+	Judge retry.Judge
+
+	// Timeout bounds a whole attempt, from the name lookup to the last byte of
+	// the answer, from 100 ms to MaxTimeout. An endpoint may have its own.
+	// Defaults to 15 s.
+	Timeout time.Duration
+
+	// IDHeader, if set, is a header that carries the event's id, for schemes
+	// that send none themselves: the same in every attempt, so that receivers
+	// can tell duplicates.
+	IDHeader string
+
+	// TypeHeader, if set, is a header that carries the event's type.
+	TypeHeader string
+}
+
+// The bounds of a timeout.
+const (
+	minTimeout = 100 * time.Millisecond
+	// MaxTimeout is the longest timeout that a profile or endpoint may have.
+	MaxTimeout = 60 * time.Second
+)
+
+// withDefaults returns a copy in which no field is zero that has a default.
+func (c Config) withDefaults() Config {
+	c.Profile = c.Profile.withDefaults()
+	c.Profiles = maps.Clone(c.Profiles)
+	for name, p := range c.Profiles {
+		c.Profiles[name] = p.withDefaults()
+	}
+	c.Queue = cmp.Or(c.Queue, "outhook")
+	c.Shards = cmp.Or(c.Shards, 4)
+	c.Concurrency = cmp.Or(c.Concurrency, 64)
+	c.ShutdownTimeout = cmp.Or(c.ShutdownTimeout, c.longestTimeout()+5*time.Second)
+	c.SweepInterval = cmp.Or(c.SweepInterval, 5*time.Second)
+	c.MaxPayload = cmp.Or(c.MaxPayload, 1<<20)
+	c.MaxResponseBody = cmp.Or(c.MaxResponseBody, 16<<10)
+	c.MaxRetryAfter = cmp.Or(c.MaxRetryAfter, time.Hour)
+	c.UserAgent = cmp.Or(c.UserAgent, "Outhook/"+Version)
+	c.Hooks = slices.Clone(c.Hooks)
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+func (p Profile) withDefaults() Profile {
+	if p.Signing == nil {
+		p.Signing = signing.StandardWebhooks()
+	}
+	if p.Retry == nil {
+		p.Retry = retry.StandardWebhooks()
+	}
+	if p.Judge == nil {
+		p.Judge = retry.DefaultJudge
+	}
+	p.Timeout = cmp.Or(p.Timeout, 15*time.Second)
+	return p
+}
+
+func (c Config) longestTimeout() time.Duration {
+	longest := c.Profile.Timeout
+	for _, p := range c.Profiles {
+		longest = max(longest, p.Timeout)
+	}
+	return longest
+}
+
+// validate reports every fault at once. c has its defaults.
+func (c Config) validate() error {
+	var f faults
+	if c.Store == nil {
+		f.add("Config.Store", "is nil", "a store.Store, such as memstore.New()")
+	}
+	if c.Redis == nil {
+		f.add("Config.Redis", "is nil", "a redis.UniversalClient, such as redis.NewClient(…)")
+	}
+	f.check(validName(c.Queue, 64), "Config.Queue", fmt.Sprintf("%q", c.Queue), nameBound(64))
+	f.check(within(c.Shards, 1, 64), "Config.Shards", c.Shards, "1 to 64")
+	f.check(within(c.Concurrency, 1, 100_000), "Config.Concurrency", c.Concurrency, "1 to 100000")
+	f.check(c.ShutdownTimeout > 0, "Config.ShutdownTimeout", c.ShutdownTimeout, "more than 0")
+	f.check(within(c.SweepInterval, time.Second, time.Hour), "Config.SweepInterval", c.SweepInterval, "1s to 1h")
+	f.check(within(c.MaxPayload, 1, 16<<20), "Config.MaxPayload", c.MaxPayload, "1 to 16777216 bytes")
+	f.check(within(c.MaxResponseBody, -1, 1<<20), "Config.MaxResponseBody", c.MaxResponseBody, "-1 to 1048576 bytes")
+	f.check(c.MaxRetryAfter > 0 || c.MaxRetryAfter == -1, "Config.MaxRetryAfter", c.MaxRetryAfter, "more than 0, or -1")
+	f.check(validHeaderValue(c.UserAgent), "Config.UserAgent", fmt.Sprintf("%q", c.UserAgent), headerValueBound)
+	for i, hook := range c.Hooks {
+		if !implementsHook(hook) {
+			f.add(fmt.Sprintf("Config.Hooks[%d]", i), fmt.Sprintf("is a %T, which has no method of a hook", hook),
+				"an implementation of at least one of the sender.Hook… interfaces")
+		}
+	}
+	c.Profile.validate(&f, "Config.Profile")
+	for _, name := range slices.Sorted(maps.Keys(c.Profiles)) {
+		field := fmt.Sprintf("Config.Profiles[%s]", name)
+		f.check(validName(name, 64), field, "a name that is not allowed", nameBound(64))
+		c.Profiles[name].validate(&f, field)
+	}
+	return f.err()
+}
+
+func (p Profile) validate(f *faults, field string) {
+	if err := signing.Validate(p.Signing); err != nil {
+		f.add(field+".Signing", fmt.Sprintf("is faulty (%v)", err), "a valid scheme")
+	}
+	if err := retry.Validate(p.Retry); err != nil {
+		f.add(field+".Retry", fmt.Sprintf("is faulty (%v)", err), "a valid policy")
+	}
+	f.check(within(p.Timeout, minTimeout, MaxTimeout), field+".Timeout", p.Timeout, "100ms to 1m0s")
+	p.validateHeader(f, field+".IDHeader", p.IDHeader)
+	p.validateHeader(f, field+".TypeHeader", p.TypeHeader)
+	if p.IDHeader != "" && http.CanonicalHeaderKey(p.IDHeader) == http.CanonicalHeaderKey(p.TypeHeader) {
+		f.add(field+".TypeHeader", fmt.Sprintf("is %q, as is IDHeader", p.TypeHeader), "another name")
+	}
+}
+
+func (p Profile) validateHeader(f *faults, field, name string) {
+	switch {
+	case name == "":
+	case !validHeaderName(name):
+		f.add(field, fmt.Sprintf("is %q", name), headerNameBound)
+	case protocolHeader(name) || schemeHeader(p.Signing, name):
+		f.add(field, fmt.Sprintf("is %q, which is set otherwise", name), "another name")
+	}
+}
+
+// profile returns the profile that serves e, and whether there is one.
+func (c Config) profile(e store.Endpoint) (Profile, bool) {
+	if e.Profile == "" {
+		return c.Profile, true
+	}
+	p, ok := c.Profiles[e.Profile]
+	return p, ok
+}
+
+func within[T cmp.Ordered](value, low, high T) bool { return low <= value && value <= high }

@@ -1,0 +1,45 @@
+// Package sender sends webhooks from a product's backend to its customers.
+//
+// The host calls [Sender].Send; Outhook finds the tenant's subscribed
+// endpoints, signs, POSTs, retries on the schedule that the profile promises,
+// and records every attempt in the host's [store.Store]. It runs inside the
+// host's processes on Redis and the host's Store, with no service of its own.
+//
+// # The promise
+//
+// An event that Send accepted reaches every subscribed endpoint at least once,
+// or ends as a recorded failure that the host can see and replay. Redis may
+// lose everything and nothing is lost: it only holds wake-ups, and the workers'
+// sweeper finds in the Store what has none.
+//
+// At least once means that a receiver may see an event twice, with the same
+// webhook-id: after a worker died during an attempt or was cut off by a stop,
+// or when the Store failed just after one. Such an attempt is not recorded.
+// There is no order between events.
+//
+// # Using it
+//
+// One [Config] serves both sides:
+//
+//	s, err := sender.New(cfg)          // in the process that has events
+//	receipt, err := s.Send(ctx, sender.Event{Tenant: "ws_1", Type: "jam.created", Payload: body})
+//
+//	err = sender.RunWorkers(ctx, cfg)  // in the process that delivers; may be the same
+//
+// Endpoints are created with [PutEndpoint], which checks them and makes their
+// secrets; [RotateSecret] changes those, and [Ping] is the Test button.
+// Deliveries and attempts are read from the Store. Failures are sent again
+// with Resend and Replay.
+//
+// Package senderdev has a Config that needs nothing installed, and package
+// sendertest what a host's tests need.
+//
+// # What an answer means
+//
+//	2xx                        succeeded, whatever the body
+//	410                        failed, and the endpoint is disabled
+//	429, 503 with Retry-After  tried again no sooner than it says
+//	anything else, no answer   tried again on the schedule
+//
+// Redirects are not followed. A profile's Judge changes the table.
+package sender

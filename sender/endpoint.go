@@ -1,0 +1,118 @@
+package sender
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/outhook/outhook/store"
+)
+
+// PutEndpoint checks the endpoint against the Config and stores it: Version 0
+// creates it, and otherwise it replaces the one that was read with that
+// Version. A new endpoint without an ID or a secret gets them: "ep_" and a new
+// UUIDv7, and a secret of its profile's scheme. It returns what was stored.
+//
+// The error joins a *FieldError for each fault. It wraps store.ErrConflict if
+// the endpoint has changed since it was read, store.ErrNotFound if it is gone,
+// and store.ErrExists if there is one of that ID already.
+//
+// A host may as well call its Store directly; the checks are made again before
+// each attempt, which then fails where this would have.
+func PutEndpoint(ctx context.Context, cfg Config, e store.Endpoint) (store.Endpoint, error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.validate(); err != nil {
+		return store.Endpoint{}, err
+	}
+	return cfg.putEndpoint(ctx, e.Clone())
+}
+
+// RotateSecret gives the endpoint a new secret and lets those it has expire
+// after overlap at the latest, so that the receiver can change over: until
+// then requests carry a signature of each, where the scheme can. An overlap of
+// zero ends the old secrets at once. It returns the endpoint as stored.
+//
+// The error wraps store.ErrNotFound if the tenant has no such endpoint.
+func RotateSecret(ctx context.Context, cfg Config, tenant, endpointID string, overlap time.Duration) (store.Endpoint, error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.validate(); err != nil {
+		return store.Endpoint{}, err
+	}
+	if overlap < 0 {
+		return store.Endpoint{}, &FieldError{Field: "overlap", Problem: fmt.Sprintf("is %s", overlap), Bound: "0 or more"}
+	}
+	for {
+		e, err := cfg.Store.GetEndpoint(ctx, tenant, endpointID)
+		if err != nil {
+			return store.Endpoint{}, fmt.Errorf("endpoint %q: %w", endpointID, err)
+		}
+		secret, err := cfg.newSecret(e)
+		if err != nil {
+			return store.Endpoint{}, err
+		}
+		secrets := []store.Secret{secret}
+		ends := now().Add(overlap)
+		for _, old := range e.Secrets {
+			if old.ExpiresAt.IsZero() || old.ExpiresAt.After(ends) {
+				old.ExpiresAt = ends
+			}
+			if old.Active(time.Now()) {
+				secrets = append(secrets, old)
+			}
+		}
+		e.Secrets = secrets
+		if e, err = cfg.putEndpoint(ctx, e); !errors.Is(err, store.ErrConflict) {
+			return e, err
+		}
+	}
+}
+
+// putEndpoint is PutEndpoint under a Config that has been checked.
+func (c Config) putEndpoint(ctx context.Context, e store.Endpoint) (store.Endpoint, error) {
+	e.UpdatedAt = now()
+	if e.Version == 0 {
+		e.CreatedAt = e.UpdatedAt
+		if e.ID == "" {
+			e.ID = newID("ep_")
+		}
+		if len(e.Secrets) == 0 {
+			secret, err := c.newSecret(e)
+			if err != nil {
+				return store.Endpoint{}, err
+			}
+			e.Secrets = []store.Secret{secret}
+		}
+	}
+	switch {
+	case e.Disabled && e.DisabledAt.IsZero():
+		e.DisabledAt = e.UpdatedAt
+	case !e.Disabled:
+		e.DisabledAt, e.DisabledReason = time.Time{}, ""
+	}
+	if err := c.validateEndpoint(e); err != nil {
+		return store.Endpoint{}, err
+	}
+	if err := store.CheckTenant(ctx, c.Store, e.Tenant); err != nil {
+		return store.Endpoint{}, fmt.Errorf("tenant %q: %w", e.Tenant, err)
+	}
+	if err := c.Store.PutEndpoint(ctx, e); err != nil {
+		return store.Endpoint{}, fmt.Errorf("endpoint %q: %w", e.ID, err)
+	}
+	e.Version++
+	return e, nil
+}
+
+// newSecret makes a secret of the endpoint's scheme. An unknown profile has
+// none; that is a fault that validateEndpoint reports.
+func (c Config) newSecret(e store.Endpoint) (store.Secret, error) {
+	profile, ok := c.profile(e)
+	if !ok {
+		return store.Secret{}, nil
+	}
+	value, err := profile.Signing.NewSecret()
+	if err != nil {
+		return store.Secret{}, fmt.Errorf("endpoint %q: make a secret: %w", e.ID, err)
+	}
+	return store.Secret{Value: value}, nil
+}

@@ -1,0 +1,53 @@
+package sender
+
+import (
+	"errors"
+	"fmt"
+)
+
+var (
+	// ErrInvalid is wrapped by every [FieldError]: the caller gave something
+	// that cannot be used, nothing was written, and the same call will fail
+	// again.
+	ErrInvalid = errors.New("invalid")
+	// ErrEventIDReused: an event of that ID was sent before, with another type
+	// or payload.
+	ErrEventIDReused = errors.New("event id was used for another event")
+	// ErrEndpointDisabled: the endpoint is disabled and gets nothing.
+	ErrEndpointDisabled = errors.New("endpoint is disabled")
+)
+
+// FieldError is one fault in what the caller gave. Several of them come joined
+// (see [errors.Join]); errors.As finds the first.
+type FieldError struct {
+	// Field is the path to the fault, such as "Config.Concurrency" or
+	// "Endpoint.Headers[Host]".
+	Field string
+	// Problem is what is there now.
+	Problem string
+	// Bound is what must be there.
+	Bound string
+}
+
+// Error returns the field, the problem and the bound in one sentence.
+func (e *FieldError) Error() string {
+	return fmt.Sprintf("%s %s, must be %s", e.Field, e.Problem, e.Bound)
+}
+
+// Unwrap returns [ErrInvalid].
+func (e *FieldError) Unwrap() error { return ErrInvalid }
+
+// faults collects what is wrong, so that all of it is reported at once.
+type faults []error
+
+func (f *faults) add(field, problem, bound string) {
+	*f = append(*f, &FieldError{Field: field, Problem: problem, Bound: bound})
+}
+
+func (f *faults) check(ok bool, field string, value any, bound string) {
+	if !ok {
+		f.add(field, fmt.Sprintf("is %v", value), bound)
+	}
+}
+
+func (f faults) err() error { return errors.Join(f...) }

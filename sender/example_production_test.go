@@ -1,0 +1,41 @@
+package sender_test
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/outhook/outhook/sender"
+	"github.com/outhook/outhook/store"
+)
+
+// The set-up of a production process that delivers.
+func Example_production() {
+	var myStore store.Store // your Store, on your database
+
+	// readme:begin production
+	rdb := redis.NewClient(&redis.Options{
+		Addr:                  "redis:6379",
+		ContextTimeoutEnabled: true, // go-redis ignores deadlines otherwise
+	})
+	defer rdb.Close()
+	cfg := sender.Config{
+		Store:       myStore,
+		Redis:       rdb,
+		Concurrency: 256, // attempts at once in this process
+		Logger:      slog.Default(),
+		Hooks:       []sender.Hook{alerts{}},
+	}
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := sender.RunWorkers(ctx, cfg); err != nil { // blocks, drains, returns nil
+		slog.Error("outhook", "error", err)
+		os.Exit(1)
+	}
+	// readme:end production
+}

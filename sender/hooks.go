@@ -1,0 +1,105 @@
+package sender
+
+import (
+	"context"
+	"log/slog"
+	"runtime/debug"
+
+	"github.com/outhook/outhook/store"
+)
+
+// Hook is told what happens. It implements one or more of the Hook interfaces
+// below, each of one method; more of them may come.
+//
+// Hooks are called one after the other, in the order of Config.Hooks, after
+// what they are told of has been recorded. They must be safe for concurrent
+// use and should return soon: the worker waits for them. What they are given
+// is theirs. A panic is recovered and logged.
+type Hook any
+
+// HookEventAccepted is told of each event that Send accepted, except
+// duplicates.
+type HookEventAccepted interface {
+	EventAccepted(ctx context.Context, e EventAccepted)
+}
+
+// EventAccepted is what [HookEventAccepted] is told.
+type EventAccepted struct {
+	Event      store.Event
+	Deliveries []store.Delivery
+}
+
+// HookAttemptFinished is told of each attempt that was recorded.
+type HookAttemptFinished interface {
+	AttemptFinished(ctx context.Context, e AttemptFinished)
+}
+
+// AttemptFinished is what [HookAttemptFinished] is told: the attempt, and the
+// delivery as it stands after it.
+type AttemptFinished struct {
+	Attempt  store.Attempt
+	Delivery store.Delivery
+}
+
+// HookDeliveryExhausted is told of each delivery that ended as failed.
+type HookDeliveryExhausted interface {
+	DeliveryExhausted(ctx context.Context, e DeliveryExhausted)
+}
+
+// DeliveryExhausted is what [HookDeliveryExhausted] is told.
+type DeliveryExhausted struct {
+	Delivery store.Delivery
+}
+
+// HookEndpointDisabled is told of each endpoint that Outhook disabled, after
+// an answer that asked for it.
+type HookEndpointDisabled interface {
+	EndpointDisabled(ctx context.Context, e EndpointDisabled)
+}
+
+// EndpointDisabled is what [HookEndpointDisabled] is told.
+type EndpointDisabled struct {
+	Endpoint store.Endpoint
+}
+
+// HookEnqueueFailed is told of each delivery that was stored and could not be
+// enqueued. It is not lost: the sweeper enqueues it later. Many of them mean
+// that Redis is unwell.
+type HookEnqueueFailed interface {
+	EnqueueFailed(ctx context.Context, e EnqueueFailed)
+}
+
+// EnqueueFailed is what [HookEnqueueFailed] is told.
+type EnqueueFailed struct {
+	Delivery store.Delivery
+	Err      error
+}
+
+func implementsHook(h Hook) bool {
+	switch h.(type) {
+	case HookEventAccepted, HookAttemptFinished, HookDeliveryExhausted, HookEndpointDisabled, HookEnqueueFailed:
+		return true
+	}
+	return false
+}
+
+// callHooks calls those of the hooks that are a T.
+func callHooks[T any](e *engine, call func(T)) {
+	for _, hook := range e.cfg.Hooks {
+		if h, ok := hook.(T); ok {
+			e.guard("Hook", func() { call(h) })
+		}
+	}
+}
+
+// guard calls f, code of the host, and reports whether it panicked.
+func (e *engine) guard(who string, f func()) (panicked bool) {
+	defer func() {
+		if p := recover(); p != nil {
+			panicked = true
+			e.log.Error(who+": Recovered from a panic", slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
+		}
+	}()
+	f()
+	return false
+}

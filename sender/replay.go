@@ -1,0 +1,144 @@
+package sender
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/outhook/outhook/store"
+)
+
+// ReplayFilter selects deliveries to replay. Each field that is not zero
+// narrows it.
+type ReplayFilter struct {
+	// Tenant is required.
+	Tenant string
+	// EndpointID and EventType select by what went where.
+	EndpointID string
+	EventType  string
+	// States selects deliveries in any of these states.
+	// Defaults to failed and canceled.
+	States []store.DeliveryState
+	// Since and Until bound when the delivery was created:
+	// Since <= CreatedAt < Until.
+	Since time.Time
+	Until time.Time
+}
+
+// ReplayResult counts what Replay did.
+type ReplayResult struct {
+	// Replayed deliveries are pending again.
+	Replayed int
+	// Skipped deliveries matched, but their endpoint is disabled or deleted,
+	// or something else changed them at the same time.
+	Skipped int
+}
+
+// Resend implements [Sender].
+func (c *client) Resend(ctx context.Context, tenant, deliveryID string) (store.Delivery, error) {
+	if !validTenant(tenant) {
+		return store.Delivery{}, &FieldError{Field: "tenant", Problem: fmt.Sprintf("is %q", tenant), Bound: tenantBound}
+	}
+	for {
+		d, err := c.cfg.Store.GetDelivery(ctx, tenant, deliveryID)
+		if err != nil {
+			return store.Delivery{}, fmt.Errorf("resend delivery %q: %w", deliveryID, err)
+		}
+		if err := c.checkEndpoint(ctx, d); err != nil {
+			return store.Delivery{}, fmt.Errorf("resend delivery %q: %w", deliveryID, err)
+		}
+		d, err = c.restart(ctx, d)
+		if errors.Is(err, store.ErrConflict) {
+			continue // an attempt was recorded meanwhile
+		}
+		if err != nil {
+			return store.Delivery{}, fmt.Errorf("resend delivery %q: %w", deliveryID, err)
+		}
+		c.wake(ctx, []store.Delivery{d})
+		return d, nil
+	}
+}
+
+// Replay implements [Sender].
+func (c *client) Replay(ctx context.Context, f ReplayFilter) (ReplayResult, error) {
+	var result ReplayResult
+	if !validTenant(f.Tenant) {
+		return result, &FieldError{Field: "ReplayFilter.Tenant", Problem: fmt.Sprintf("is %q", f.Tenant), Bound: tenantBound}
+	}
+	filter := store.DeliveryFilter{
+		Tenant: f.Tenant, EndpointID: f.EndpointID, EventType: f.EventType,
+		States: f.States, Since: f.Since, Until: f.Until, Limit: store.MaxLimit,
+	}
+	if len(filter.States) == 0 {
+		filter.States = []store.DeliveryState{store.Failed, store.Canceled}
+	}
+	for {
+		page, err := c.cfg.Store.ListDeliveries(ctx, filter)
+		if err != nil {
+			return result, fmt.Errorf("replay: list deliveries: %w", err)
+		}
+		if err := c.replayPage(ctx, page.Items, &result); err != nil {
+			return result, fmt.Errorf("replay: %w", err)
+		}
+		if page.Next == "" {
+			return result, nil
+		}
+		filter.Cursor = page.Next
+	}
+}
+
+func (c *client) replayPage(ctx context.Context, page []store.Delivery, result *ReplayResult) error {
+	usable := map[string]error{} // by endpoint
+	var restarted []store.Delivery
+	defer func() { c.wake(ctx, restarted) }()
+	for _, d := range page {
+		err, known := usable[d.EndpointID]
+		if !known {
+			err = c.checkEndpoint(ctx, d)
+			usable[d.EndpointID] = err
+		}
+		if err == nil {
+			d, err = c.restart(ctx, d)
+		}
+		switch {
+		case err == nil:
+			restarted = append(restarted, d)
+			result.Replayed++
+		case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrConflict), errors.Is(err, ErrEndpointDisabled):
+			result.Skipped++
+		default:
+			return fmt.Errorf("delivery %q: %w", d.ID, err)
+		}
+	}
+	return nil
+}
+
+// checkEndpoint returns an error if the delivery's endpoint gets nothing now.
+func (e *engine) checkEndpoint(ctx context.Context, d store.Delivery) error {
+	endpoint, err := e.cfg.Store.GetEndpoint(ctx, d.Tenant, d.EndpointID)
+	switch {
+	case err != nil:
+		return fmt.Errorf("endpoint %q: %w", d.EndpointID, err)
+	case endpoint.Disabled:
+		return fmt.Errorf("endpoint %q: %w", d.EndpointID, ErrEndpointDisabled)
+	}
+	return nil
+}
+
+// restart begins a new round of the delivery, due now.
+func (e *engine) restart(ctx context.Context, d store.Delivery) (store.Delivery, error) {
+	at := now()
+	d.State = store.Pending
+	d.Round++
+	d.Attempts = 0
+	d.Trigger = store.TriggerManual
+	d.NextAttemptAt = at
+	d.UpdatedAt = at
+	d.EndedAt = time.Time{}
+	if err := e.cfg.Store.UpdateDelivery(ctx, d, nil); err != nil {
+		return d, err
+	}
+	d.Version++
+	return d, nil
+}

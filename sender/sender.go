@@ -1,0 +1,326 @@
+package sender
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/outhook/outhook/internal/queue"
+	"github.com/outhook/outhook/retry"
+	"github.com/outhook/outhook/store"
+)
+
+// Event is what the host sends.
+type Event struct {
+	// ID identifies the event within its tenant: up to 128 printable ASCII
+	// characters without a space and without a '.'. It is the webhook-id that
+	// receivers see. Sending an ID twice delivers it once, so a host that may
+	// call Send again after an error gives an ID of its own.
+	// Defaults to "evt_" and a new UUIDv7.
+	ID string
+	// Tenant is the host's customer that the event is about. Required.
+	Tenant string
+	// Type is what endpoints subscribe to: words of letters, digits, '_' and
+	// '-', joined by '.', such as "review.completed". Required.
+	Type string
+	// Payload is the request body. It is sent and signed byte for byte as it
+	// is here. Required; Config.MaxPayload bounds it.
+	Payload []byte
+	// ContentType is the request's Content-Type.
+	// Defaults to "application/json".
+	ContentType string
+}
+
+// Receipt says what Send accepted.
+type Receipt struct {
+	// EventID is the event's ID, given or made.
+	EventID string
+	// Duplicate reports that the event had been accepted before; nothing was
+	// written now.
+	Duplicate bool
+	// Deliveries are the event's deliveries, one for each endpoint that was
+	// subscribed when it was first accepted. There may be none.
+	Deliveries []store.Delivery
+}
+
+// Sender sends events. It is safe for concurrent use and holds nothing that
+// needs closing. The interface stays as small as it is, so that hosts can fake
+// it; package sendertest has a fake.
+type Sender interface {
+	// Send accepts the event for every enabled endpoint of its tenant that
+	// subscribes to its type. When it returns without an error, the event and
+	// its deliveries are in the Store, and each will reach its endpoint at
+	// least once or end as a recorded failure, whatever happens to Redis or
+	// this process. When it returns an error nothing was accepted, unless the
+	// Store wrote and its answer was lost: to send the same event again
+	// safely, give it an ID.
+	//
+	// The error wraps ErrInvalid if the event itself is at fault, and
+	// ErrEventIDReused if its ID was used for another type or payload.
+	Send(ctx context.Context, e Event) (Receipt, error)
+
+	// Resend attempts one delivery now, in whatever state it is, and if that
+	// fails follows the whole retry schedule anew: a new round. The receiver
+	// sees the same webhook-id.
+	//
+	// The error wraps store.ErrNotFound if the tenant has no such delivery or
+	// its endpoint was deleted, and ErrEndpointDisabled if it is disabled.
+	Resend(ctx context.Context, tenant, deliveryID string) (store.Delivery, error)
+
+	// Replay resends all deliveries that match the filter. If it is cut short
+	// by an error, calling it again goes on where it stopped, because those it
+	// has reached are pending and match no more.
+	Replay(ctx context.Context, f ReplayFilter) (ReplayResult, error)
+}
+
+// New returns a Sender. It reports every fault of the Config at once, each a
+// *FieldError, and contacts neither Redis nor the Store.
+func New(cfg Config) (Sender, error) {
+	e, err := newEngine(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return &client{engine: e, redisDown: backoffGate{pause: time.Second}}, nil
+}
+
+// engine is what sending and delivering share.
+type engine struct {
+	cfg   Config
+	queue *queue.Queue
+	log   *slog.Logger
+}
+
+func newEngine(cfg Config) (*engine, error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	q := queue.New(queue.Options{Redis: cfg.Redis, Name: cfg.Queue, Shards: cfg.Shards, Logger: cfg.Logger})
+	return &engine{cfg: cfg, queue: q, log: cfg.Logger}, nil
+}
+
+// client is the Sender.
+type client struct {
+	*engine
+	redisDown backoffGate
+}
+
+var _ Sender = (*client)(nil)
+
+// Send implements [Sender].
+func (c *client) Send(ctx context.Context, e Event) (Receipt, error) {
+	if err := e.validate(c.cfg); err != nil {
+		return Receipt{}, err
+	}
+	if err := store.CheckTenant(ctx, c.cfg.Store, e.Tenant); err != nil {
+		return Receipt{}, fmt.Errorf("tenant %q: %w", e.Tenant, err)
+	}
+	event := newEvent(e)
+	deliveries, err := c.fanOut(ctx, event)
+	if err != nil {
+		return Receipt{}, fmt.Errorf("event %s: list the tenant's endpoints: %w", event.ID, err)
+	}
+	err = c.cfg.Store.CreateEvent(ctx, event, deliveries)
+	if errors.Is(err, store.ErrExists) {
+		return c.duplicate(ctx, event)
+	}
+	if err != nil {
+		return Receipt{}, fmt.Errorf("event %s: store it: %w", event.ID, err)
+	}
+	for i := range deliveries {
+		deliveries[i].Version = 1
+	}
+	c.wake(ctx, deliveries)
+	callHooks(c.engine, func(h HookEventAccepted) {
+		h.EventAccepted(ctx, EventAccepted{Event: event.Clone(), Deliveries: append([]store.Delivery(nil), deliveries...)})
+	})
+	return Receipt{EventID: event.ID, Deliveries: deliveries}, nil
+}
+
+// duplicate answers for an event that had been accepted before. Its pending
+// deliveries are woken once more, in case the process that accepted it died
+// before it could.
+func (c *client) duplicate(ctx context.Context, event store.Event) (Receipt, error) {
+	stored, err := c.cfg.Store.GetEvent(ctx, event.Tenant, event.ID)
+	if err != nil {
+		return Receipt{}, fmt.Errorf("event %s: was sent before; load it: %w", event.ID, err)
+	}
+	// The payload of an event that was purged is gone.
+	if stored.Type != event.Type || len(stored.Payload) > 0 && !bytes.Equal(stored.Payload, event.Payload) {
+		return Receipt{}, fmt.Errorf("event %s: %w", event.ID, ErrEventIDReused)
+	}
+	receipt := Receipt{EventID: event.ID, Duplicate: true}
+	var pending []store.Delivery
+	filter := store.DeliveryFilter{Tenant: event.Tenant, EventID: event.ID, Limit: store.MaxLimit}
+	for d, err := range store.AllDeliveries(ctx, c.cfg.Store, filter) {
+		if err != nil {
+			return Receipt{}, fmt.Errorf("event %s: was sent before; list its deliveries: %w", event.ID, err)
+		}
+		receipt.Deliveries = append(receipt.Deliveries, d)
+		if d.State == store.Pending && d.Trigger != store.TriggerTest {
+			pending = append(pending, d)
+		}
+	}
+	c.wake(ctx, pending)
+	return receipt, nil
+}
+
+// fanOut makes a delivery for each endpoint that gets the event.
+func (c *client) fanOut(ctx context.Context, event store.Event) ([]store.Delivery, error) {
+	var deliveries []store.Delivery
+	filter := store.EndpointFilter{Tenant: event.Tenant, Limit: store.MaxLimit}
+	for endpoint, err := range store.AllEndpoints(ctx, c.cfg.Store, filter) {
+		if err != nil {
+			return nil, err
+		}
+		if endpoint.Disabled || !endpoint.Subscribes(event.Type) {
+			continue
+		}
+		d := newDelivery(event, endpoint.ID)
+		d.NextAttemptAt = event.CreatedAt.Add(c.firstWait(endpoint))
+		deliveries = append(deliveries, d)
+	}
+	return deliveries, nil
+}
+
+// firstWait is the schedule's wait before the first attempt. An endpoint whose
+// profile is unknown is attempted at once: the attempt says what is wrong.
+func (e *engine) firstWait(endpoint store.Endpoint) time.Duration {
+	profile, ok := e.cfg.profile(endpoint)
+	if !ok {
+		return 0
+	}
+	var wait time.Duration
+	e.guard("Policy", func() { wait, _ = profile.Retry.Next(0, retry.Result{}) })
+	return max(0, wait)
+}
+
+var errRedisDown = errors.New("redis failed a moment ago")
+
+const (
+	// enqueueTimeout bounds how long Send waits for a Redis that hangs.
+	enqueueTimeout = 2 * time.Second
+	// enqueuers is how many enqueues of one call are under way at once.
+	enqueuers = 16
+)
+
+// wake enqueues the deliveries. They are stored, so that a failure is no
+// error: the sweeper of RunWorkers enqueues what is missing. Redis clients
+// honour a context only if told to, so that a hung Redis is left behind after
+// enqueueTimeout; the goroutine ends when the client gives up.
+func (c *client) wake(ctx context.Context, deliveries []store.Delivery) {
+	if len(deliveries) == 0 {
+		return
+	}
+	if c.redisDown.closed() {
+		c.enqueueFailed(ctx, deliveries, errRedisDown)
+		return
+	}
+	ctx = context.WithoutCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_, failed, err := c.enqueueAll(ctx, deliveries, noSalt)
+		if err != nil {
+			c.redisDown.close()
+			c.enqueueFailed(ctx, failed, err)
+		}
+	}()
+	timer := time.NewTimer(enqueueTimeout)
+	defer timer.Stop()
+	select {
+	case <-done:
+	case <-timer.C:
+		c.redisDown.close()
+	}
+}
+
+func noSalt(store.Delivery) string { return "" }
+
+// enqueueAll enqueues the deliveries, several at once. It returns how many had
+// no task yet and those that could not be enqueued, with the first error;
+// after an error it tries no more.
+func (e *engine) enqueueAll(ctx context.Context, deliveries []store.Delivery, salt func(store.Delivery) string) (added int, failed []store.Delivery, first error) {
+	var (
+		mu   sync.Mutex
+		next int
+	)
+	take := func() (store.Delivery, bool) {
+		mu.Lock()
+		defer mu.Unlock()
+		if first != nil || next == len(deliveries) {
+			return store.Delivery{}, false
+		}
+		next++
+		return deliveries[next-1], true
+	}
+	work := func() {
+		for d, ok := take(); ok; d, ok = take() {
+			isNew, err := e.queue.Enqueue(ctx, ref(d), d.EndpointID, d.NextAttemptAt, salt(d))
+			mu.Lock()
+			if err != nil {
+				failed = append(failed, d)
+				first = cmp.Or(first, err)
+			} else if isNew {
+				added++
+			}
+			mu.Unlock()
+		}
+	}
+	var helpers sync.WaitGroup
+	for range min(len(deliveries), enqueuers) - 1 {
+		helpers.Go(work)
+	}
+	work()
+	helpers.Wait()
+	return added, append(failed, deliveries[next:]...), first
+}
+
+func (c *client) enqueueFailed(ctx context.Context, deliveries []store.Delivery, err error) {
+	c.log.Warn("Sender: Stored deliveries could not be enqueued; the sweeper will",
+		slog.Int("deliveries", len(deliveries)), slog.String("first", deliveries[0].ID), slog.Any("error", err))
+	for _, d := range deliveries {
+		callHooks(c.engine, func(h HookEnqueueFailed) { h.EnqueueFailed(ctx, EnqueueFailed{Delivery: d, Err: err}) })
+	}
+}
+
+func ref(d store.Delivery) queue.Ref {
+	return queue.Ref{Tenant: d.Tenant, Delivery: d.ID, Round: d.Round}
+}
+
+// newEvent returns the record of e.
+func newEvent(e Event) store.Event {
+	event := store.Event{
+		ID: e.ID, Tenant: e.Tenant, Type: e.Type,
+		Payload: e.Payload, ContentType: e.ContentType, CreatedAt: now(),
+	}
+	if event.ID == "" {
+		event.ID = newID("evt_")
+	}
+	return event
+}
+
+// newDelivery returns a delivery that is due at once.
+func newDelivery(event store.Event, endpointID string) store.Delivery {
+	return store.Delivery{
+		ID: newID("dlv_"), Tenant: event.Tenant,
+		EventID: event.ID, EndpointID: endpointID, EventType: event.Type,
+		State: store.Pending, Round: 1, Trigger: store.TriggerSchedule,
+		NextAttemptAt: event.CreatedAt, CreatedAt: event.CreatedAt, UpdatedAt: event.CreatedAt,
+	}
+}
+
+// newID returns a new id: ordered by time, and without a '.'.
+func newID(prefix string) string {
+	return prefix + uuid.Must(uuid.NewV7()).String()
+}
+
+// now is the time as a Store keeps it.
+func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }

@@ -1,0 +1,151 @@
+package sender
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/outhook/outhook/internal/testenv"
+	"github.com/outhook/outhook/store"
+	"github.com/outhook/outhook/store/memstore"
+)
+
+// sweepBench is a sweeper with pending deliveries and nobody who works.
+type sweepBench struct {
+	*sweeper
+	t     *testing.T
+	ctx   context.Context
+	redis *testenv.RedisServer
+	store *countingStore
+}
+
+// countingStore counts the deliveries that a sweep reads.
+type countingStore struct {
+	store.Store
+	read int
+	err  error
+}
+
+func (s *countingStore) ListDue(ctx context.Context, f store.DueFilter) (store.Page[store.Delivery], error) {
+	if s.err != nil {
+		return store.Page[store.Delivery]{}, s.err
+	}
+	page, err := s.Store.ListDue(ctx, f)
+	s.read += len(page.Items)
+	return page, err
+}
+
+func newSweepBench(t *testing.T) *sweepBench {
+	t.Helper()
+	server := testenv.Redis(t)
+	counting := &countingStore{Store: memstore.New()}
+	e, err := newEngine(Config{Store: counting, Redis: server.Client(), Shards: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	t.Cleanup(cancel)
+	return &sweepBench{newSweeper(e), t, ctx, server, counting}
+}
+
+// pending stores n deliveries that were due so long ago, and returns them.
+func (b *sweepBench) pending(n int, overdue time.Duration) []store.Delivery {
+	b.t.Helper()
+	var all []store.Delivery
+	for i := range n {
+		event := store.Event{ID: newID("evt_"), Tenant: "t", Type: "a.b", Payload: []byte("{}"), CreatedAt: now()}
+		d := newDelivery(event, fmt.Sprintf("ep_%d", i%10))
+		d.NextAttemptAt = now().Add(-overdue)
+		if err := b.store.CreateEvent(b.ctx, event, []store.Delivery{d}); err != nil {
+			b.t.Fatal(err)
+		}
+		all = append(all, d)
+	}
+	return all
+}
+
+// swept sweeps, and checks how many deliveries got a task and how many were
+// read.
+func (b *sweepBench) swept(added, read int) {
+	b.t.Helper()
+	b.store.read = 0
+	got, err := b.sweep(b.ctx)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if got != added || b.store.read != read {
+		b.t.Errorf("sweep gave %d deliveries a task and read %d, want %d and %d", got, b.store.read, added, read)
+	}
+}
+
+func TestSweepGivesLostDeliveriesATask(t *testing.T) {
+	t.Parallel()
+	b := newSweepBench(t)
+	b.pending(1200, time.Minute)
+	b.pending(3, time.Second) // not overdue for long enough
+	b.pending(4, -time.Hour)  // not due
+	b.swept(1200, 1200)
+	if n, err := b.queue.Backlog(b.ctx); err != nil || n != 1200 {
+		t.Errorf("Backlog = %d, %v; want 1200", n, err)
+	}
+}
+
+// TestSweepDoesNotReadABacklogTwice: its cost grows with what is lost, not
+// with what is queued.
+func TestSweepDoesNotReadABacklogTwice(t *testing.T) {
+	t.Parallel()
+	b := newSweepBench(t)
+	b.pending(2200, time.Minute)
+	b.swept(2200, 2200)
+	b.swept(0, 200) // the last page may have grown
+	b.pending(100, 30*time.Second)
+	b.swept(100, 300)
+	b.redis.FlushAll() // and now all is lost
+	b.swept(2300, 2300)
+}
+
+// TestSweepGoesOnWhereItStopped: Redis failed in the middle.
+func TestSweepGoesOnWhereItStopped(t *testing.T) {
+	t.Parallel()
+	b := newSweepBench(t)
+	b.pending(1100, time.Minute)
+	b.store.err = errors.New("injected failure")
+	if _, err := b.sweep(b.ctx); !errors.Is(err, b.store.err) {
+		t.Errorf("sweep = %v, want the store's error", err)
+	}
+	b.store.err = nil
+	b.redis.Stop()
+	if _, err := b.sweep(b.ctx); err == nil {
+		t.Error("a sweep without Redis reports no error")
+	}
+	b.redis.Start()
+	b.swept(1100, 1100)
+}
+
+// TestSweepUnstrandsWhatHasATaskThatNeverRuns: asynq can lose sight of a task
+// whose id stays taken. It gets one more task, and not one at every sweep.
+func TestSweepUnstrandsWhatHasATaskThatNeverRuns(t *testing.T) {
+	t.Parallel()
+	b := newSweepBench(t)
+	b.pending(5, time.Minute)
+	stranded := b.pending(3, 5*strandedAfter/2)
+	if added, failed, err := b.enqueueAll(b.ctx, stranded, noSalt); added != 3 || len(failed) != 0 || err != nil {
+		t.Fatalf("enqueueAll = %d, %v, %v", added, failed, err)
+	}
+	b.swept(5+3, 8)
+	b.swept(0, 8)
+}
+
+func TestEnqueueAllReportsWhatIsLeft(t *testing.T) {
+	t.Parallel()
+	b := newSweepBench(t)
+	all := b.pending(40, time.Minute)
+	b.redis.Stop()
+	added, failed, err := b.enqueueAll(b.ctx, all, noSalt)
+	if added != 0 || len(failed) != 40 || err == nil {
+		t.Errorf("enqueueAll = %d, %d failed, %v; want 0, 40 and an error", added, len(failed), err)
+	}
+	b.redis.Start()
+}

@@ -1,0 +1,231 @@
+package sender
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/outhook/outhook/internal/queue"
+	"github.com/outhook/outhook/store"
+)
+
+// waitingRoom is how many handlers of each queue may wait, for their time or a
+// slot, beside those that make attempts.
+const waitingRoom = 256
+
+// RunWorkers delivers until ctx is done. It may run in any number of processes
+// at once. When ctx is done it takes no more deliveries, lets the attempts
+// under way finish within Config.ShutdownTimeout, and returns nil; no goroutine
+// of its own is left. An attempt that is cut off is made again later.
+//
+// It returns an error only if the Config is at fault. A Redis or Store that is
+// down, at the start or later, is waited for.
+func RunWorkers(ctx context.Context, cfg Config) error {
+	e, err := newEngine(cfg)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	w := &worker{
+		engine:    e,
+		transport: e.cfg.Transport,
+		slots:     make(chan struct{}, e.cfg.Concurrency),
+		stop:      ctx.Done(),
+		held:      map[string]struct{}{},
+	}
+	if w.transport == nil {
+		own := newTransport(e.cfg.Concurrency)
+		defer own.CloseIdleConnections()
+		w.transport = own
+	}
+	w.log.Info("Workers: Started", slog.Int("concurrency", e.cfg.Concurrency), slog.Int("shards", e.cfg.Shards))
+	var sweeping sync.WaitGroup
+	sweeping.Go(func() { newSweeper(e).run(ctx) })
+	err = e.queue.Run(ctx, queue.RunOptions{
+		Handlers:        e.cfg.Concurrency + waitingRoom,
+		ShutdownTimeout: e.cfg.ShutdownTimeout,
+	}, w.handle)
+	cancel()
+	sweeping.Wait()
+	w.log.Info("Workers: Stopped")
+	return err
+}
+
+// worker makes the attempts of one RunWorkers.
+type worker struct {
+	*engine
+	transport http.RoundTripper
+	slots     chan struct{}   // one for each attempt under way
+	stop      <-chan struct{} // closed when no more work is to begin
+
+	mu   sync.Mutex
+	held map[string]struct{} // deliveries that a handler has
+}
+
+var (
+	errNotDue   = errors.New("not due yet")
+	errStopping = errors.New("workers are stopping")
+	errBusy     = errors.New("another task of the delivery is being handled")
+	errStore    = errors.New("the store failed")
+	errFailed   = errors.New("attempt failed")
+)
+
+// handle makes the next attempt of a delivery when it is due. The Store alone
+// decides whether there is one: the task may be late, early, doubled or for a
+// round that is over.
+func (w *worker) handle(ctx context.Context, ref queue.Ref) error {
+	if !w.hold(ref.Delivery) {
+		return &queue.Again{Wait: time.Second, Err: errBusy}
+	}
+	defer w.release(ref.Delivery)
+	for {
+		wait, err := w.attemptIfDue(ctx, ref)
+		if !errors.Is(err, errNotDue) {
+			return err
+		}
+		if wait > queue.MaxEarly {
+			return &queue.Again{Wait: wait, Err: errNotDue}
+		}
+		if !w.sleep(wait) {
+			return &queue.Again{Wait: wait, Err: errStopping}
+		}
+	}
+}
+
+// attemptIfDue takes a slot and makes the attempt. If it is not due it returns
+// errNotDue and the wait: nobody waits for the time with a slot in hand.
+func (w *worker) attemptIfDue(ctx context.Context, ref queue.Ref) (time.Duration, error) {
+	if !w.takeSlot() {
+		return 0, &queue.Again{Err: errStopping}
+	}
+	defer func() { <-w.slots }()
+	job, err := store.LoadJob(ctx, w.cfg.Store, ref.Tenant, ref.Delivery)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		w.log.Warn("Worker: Dropping a task whose delivery is not in the store", "delivery", ref.Delivery)
+		return 0, nil
+	case err != nil:
+		w.log.Error("Worker: Could not load a delivery", "delivery", ref.Delivery, "error", err)
+		return 0, storeFailed()
+	}
+	d := job.Delivery
+	if d.State != store.Pending || d.Round != ref.Round {
+		return 0, nil
+	}
+	if wait := time.Until(d.NextAttemptAt); wait > 0 {
+		return wait, errNotDue
+	}
+	if reason := unservable(job); reason != "" {
+		return 0, w.cancel(ctx, d, reason)
+	}
+	return 0, w.deliver(ctx, job)
+}
+
+// takeSlot waits for a slot, and reports false if the workers stop meanwhile.
+func (w *worker) takeSlot() bool {
+	select {
+	case <-w.stop:
+		return false
+	case w.slots <- struct{}{}:
+	}
+	select {
+	case <-w.stop: // both were ready
+		<-w.slots
+		return false
+	default:
+		return true
+	}
+}
+
+// deliver makes an attempt and records it.
+func (w *worker) deliver(ctx context.Context, job store.Job) error {
+	r, err := w.attempt(ctx, w.transport, job)
+	if err != nil {
+		w.log.Info("Worker: Attempt cut off; it will be made again", "delivery", job.Delivery.ID)
+		return &queue.Again{Err: err}
+	}
+	d, err := w.record(ctx, job, r)
+	if err != nil {
+		w.log.Error("Worker: An attempt was made and could not be recorded; it will be made again",
+			"delivery", job.Delivery.ID, "error", err)
+		return storeFailed()
+	}
+	if d.State != store.Pending || d.Round != job.Delivery.Round {
+		return nil
+	}
+	return &queue.Again{Wait: time.Until(d.NextAttemptAt), Err: errFailed, Failed: true}
+}
+
+// unservable says why a delivery cannot be attempted at all; empty if it can.
+func unservable(job store.Job) string {
+	switch {
+	case job.Endpoint == nil:
+		return "the endpoint was deleted"
+	case job.Endpoint.Disabled && job.Delivery.Trigger != store.TriggerTest:
+		return "the endpoint is disabled"
+	case job.Event == nil || len(job.Event.Payload) == 0:
+		return "the event's payload is no longer kept"
+	}
+	return ""
+}
+
+// cancel ends a delivery without an attempt.
+func (w *worker) cancel(ctx context.Context, d store.Delivery, reason string) error {
+	d.State = store.Canceled
+	d.UpdatedAt = now()
+	d.EndedAt = d.UpdatedAt
+	d.NextAttemptAt = time.Time{}
+	d.LastErrorClass, d.LastError = store.ErrorEndpoint, reason
+	err := w.cfg.Store.UpdateDelivery(ctx, d, nil)
+	switch {
+	case errors.Is(err, store.ErrConflict):
+		return &queue.Again{Err: err} // look at it afresh
+	case err != nil:
+		w.log.Error("Worker: Could not cancel a delivery", "delivery", d.ID, "error", err)
+		return storeFailed()
+	}
+	w.log.Info("Worker: Canceled a delivery", "delivery", d.ID, "reason", reason)
+	return nil
+}
+
+// storeFailed is the wait before a Store that failed is asked again: spread
+// out, so that its return is not met by everybody at once.
+func storeFailed() error {
+	return &queue.Again{Wait: time.Second + rand.N(4*time.Second), Err: errStore}
+}
+
+// sleep waits, and reports false if the workers stop meanwhile.
+func (w *worker) sleep(wait time.Duration) bool {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-w.stop:
+		return false
+	}
+}
+
+// hold claims a delivery within this process: a second task of it, which the
+// sweeper may have added after Redis lost the first, must not overtake an
+// attempt under way.
+func (w *worker) hold(id string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if _, taken := w.held[id]; taken {
+		return false
+	}
+	w.held[id] = struct{}{}
+	return true
+}
+
+func (w *worker) release(id string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.held, id)
+}
