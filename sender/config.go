@@ -28,7 +28,8 @@ type Config struct {
 
 	// Redis carries the wake-ups. Required. It may be shared with the host, may
 	// lose everything, and is never closed by Outhook. Outhook uses the keys
-	// "asynq:*" in it; its maxmemory-policy should be noeviction.
+	// "asynq:*" in it; its maxmemory-policy should be noeviction. go-redis
+	// prints failures to connect through a logger of its own: redis.SetLogger.
 	Redis redis.UniversalClient
 
 	// Profile serves the endpoints that name none. Its zero fields have the

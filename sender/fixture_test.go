@@ -244,6 +244,7 @@ type recorder struct {
 	accepted  []sender.EventAccepted
 	finished  []sender.AttemptFinished
 	exhausted []sender.DeliveryExhausted
+	canceled  []sender.DeliveryCanceled
 	disabled  []sender.EndpointDisabled
 	failed    []sender.EnqueueFailed
 }
@@ -256,6 +257,10 @@ func (r *recorder) AttemptFinished(_ context.Context, e sender.AttemptFinished) 
 
 func (r *recorder) DeliveryExhausted(_ context.Context, e sender.DeliveryExhausted) {
 	keep(r, &r.exhausted, e)
+}
+
+func (r *recorder) DeliveryCanceled(_ context.Context, e sender.DeliveryCanceled) {
+	keep(r, &r.canceled, e)
 }
 
 func (r *recorder) EndpointDisabled(_ context.Context, e sender.EndpointDisabled) {

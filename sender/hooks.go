@@ -51,6 +51,18 @@ type DeliveryExhausted struct {
 	Delivery store.Delivery
 }
 
+// HookDeliveryCanceled is told of each delivery that ended as canceled: its
+// endpoint was disabled or deleted, or its payload is no longer kept.
+type HookDeliveryCanceled interface {
+	DeliveryCanceled(ctx context.Context, e DeliveryCanceled)
+}
+
+// DeliveryCanceled is what [HookDeliveryCanceled] is told. The delivery's
+// LastError says why.
+type DeliveryCanceled struct {
+	Delivery store.Delivery
+}
+
 // HookEndpointDisabled is told of each endpoint that Outhook disabled, after
 // an answer that asked for it.
 type HookEndpointDisabled interface {
@@ -77,7 +89,8 @@ type EnqueueFailed struct {
 
 func implementsHook(h Hook) bool {
 	switch h.(type) {
-	case HookEventAccepted, HookAttemptFinished, HookDeliveryExhausted, HookEndpointDisabled, HookEnqueueFailed:
+	case HookEventAccepted, HookAttemptFinished, HookDeliveryExhausted, HookDeliveryCanceled,
+		HookEndpointDisabled, HookEnqueueFailed:
 		return true
 	}
 	return false

@@ -189,7 +189,9 @@ func (w *worker) cancel(ctx context.Context, d store.Delivery, reason string) er
 		w.log.Error("Worker: Could not cancel a delivery", "delivery", d.ID, "error", err)
 		return storeFailed()
 	}
+	d.Version++
 	w.log.Info("Worker: Canceled a delivery", "delivery", d.ID, "reason", reason)
+	callHooks(w.engine, func(h HookDeliveryCanceled) { h.DeliveryCanceled(ctx, DeliveryCanceled{Delivery: d}) })
 	return nil
 }
 

@@ -147,6 +147,10 @@ func TestUnservableDeliveriesAreCanceled(t *testing.T) {
 			if len(r.Requests()) != 0 || len(f.attempts(d)) != 0 {
 				t.Error("an attempt was made")
 			}
+			f.eventually(func() bool { return len(told(f.told, &f.told.canceled)) == 1 })
+			if got := told(f.told, &f.told.canceled)[0].Delivery; got != d {
+				t.Errorf("DeliveryCanceled was told of %+v, stored is %+v", got, d)
+			}
 		})
 	}
 }
