@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# deps.sh installs what the tests run against and is not there yet: redis-server,
+# node and npm, and the npm packages of each package-lock.json. What is there is
+# left alone. It needs apt-get, and root or sudo, only to install something.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+missing=()
+redis=${OUTHOOK_REDIS_SERVER:-redis-server}
+command -v "$redis" >/dev/null || missing+=(redis-server)
+command -v node >/dev/null || missing+=(nodejs)
+command -v npm >/dev/null || missing+=(npm)
+
+if ((${#missing[@]})); then
+	give_up() {
+		echo "deps: $1; install by other means: ${missing[*]}" >&2
+		exit 1
+	}
+	as_root=()
+	if [[ $(id -u) != 0 ]]; then
+		command -v sudo >/dev/null || give_up "not root, and there is no sudo"
+		as_root=(sudo -n)
+	fi
+	command -v apt-get >/dev/null || give_up "there is no apt-get"
+
+	echo "deps: apt-get install ${missing[*]}"
+	apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0)
+	"${apt[@]}" update || give_up "apt-get update failed"
+	"${apt[@]}" install -y --no-install-recommends "${missing[@]}" </dev/null >/dev/null || give_up "apt-get install failed"
+
+	# Each test starts a server of its own: end the one that the package started.
+	if [[ " ${missing[*]} " == *" redis-server "* ]]; then
+		"${as_root[@]}" systemctl disable --now redis-server >/dev/null 2>&1 ||
+			"${as_root[@]}" service redis-server stop >/dev/null 2>&1 || true
+	fi
+fi
+
+echo "deps: $("$redis" --version | cut -d' ' -f1-3), node $(node --version), npm $(npm --version)"
+
+while IFS= read -r lock; do
+	dir=$(dirname "$lock")
+	if [[ ! $dir/node_modules/.package-lock.json -nt $lock ]]; then
+		echo "deps: npm ci in $dir"
+		(cd "$dir" && npm ci --no-audit --no-fund --loglevel=error </dev/null)
+	fi
+done < <(find . -name package-lock.json -not -path '*/node_modules/*')
