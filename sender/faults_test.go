@@ -261,6 +261,7 @@ func TestManyWorkersMakeEachAttemptOnce(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.cfg.Shards = 4
+	f.cfg.Profile.Retry = make(retry.Schedule, 20) // one delivery may get many of the 500s
 	r, _ := f.receiver(append(slices.Repeat([]sendertest.Answer{sendertest.Status(500)}, 50), sendertest.Status(200))...)
 	for range 3 {
 		f.work()
@@ -379,36 +380,26 @@ func TestRedisMayLoseEverything(t *testing.T) {
 	f.endpoint(store.Endpoint{URL: r.URL()})
 	f.work()
 	f.work()
-	s := f.sender()
-	outage := make(chan struct{})
-	go func() { // the faults, while events go on being sent
-		defer close(outage)
-		arrived := func(n int) func() bool {
-			return func() bool { mu.Lock(); defer mu.Unlock(); return len(count) >= n }
-		}
-		f.eventually(arrived(200))
-		f.redis.FlushAll()
-		f.eventually(arrived(500))
-		f.redis.Stop()
-		f.redis.Start()
-		f.eventually(arrived(700))
-		f.redis.Stop()
-		<-time.After(10 * time.Second)
-		f.redis.Start()
-	}()
-	accepted := map[string]store.Delivery{}
-	pace := time.NewTicker(3 * time.Millisecond)
-	defer pace.Stop()
-	for range deliveries {
-		<-pace.C
-		receipt, err := s.Send(f.ctx, sender.Event{Tenant: tenant, Type: "a.b", Payload: []byte("{}")})
-		if err != nil {
-			t.Fatal(err)
-		}
-		accepted[receipt.EventID] = receipt.Deliveries[0]
+	accepted := make(chan map[string]store.Delivery)
+	go func() { accepted <- f.sendSteadily(deliveries) }()
+
+	// The faults, while events go on being sent.
+	arrived := func(n int) {
+		t.Helper()
+		f.eventually(func() bool { mu.Lock(); defer mu.Unlock(); return len(count) >= n })
 	}
-	<-outage
-	for _, d := range accepted {
+	arrived(200)
+	f.redis.FlushAll()
+	arrived(500)
+	f.redis.Stop()
+	f.redis.Start()
+	arrived(700)
+	f.redis.Stop()
+	<-time.After(10 * time.Second)
+	f.redis.Start()
+
+	sent := <-accepted
+	for _, d := range sent {
 		if d = f.ended(d); d.State != store.Succeeded {
 			t.Errorf("delivery %s is %s: %s", d.ID, d.State, d.LastError)
 		}
@@ -416,7 +407,7 @@ func TestRedisMayLoseEverything(t *testing.T) {
 	mu.Lock()
 	defer mu.Unlock()
 	lost, requests := 0, 0
-	for id := range accepted {
+	for id := range sent {
 		if count[id] == 0 {
 			lost++
 		}
@@ -424,10 +415,33 @@ func TestRedisMayLoseEverything(t *testing.T) {
 	for _, n := range count {
 		requests += n
 	}
-	t.Logf("accepted %d, arrived %d, lost %d, requests %d", len(accepted), len(count), lost, requests)
+	t.Logf("accepted %d, arrived %d, lost %d, requests %d", len(sent), len(count), lost, requests)
 	if lost != 0 || len(count) != deliveries {
 		t.Errorf("%d of %d events arrived", len(count), deliveries)
 	}
+}
+
+// sendSteadily sends n events, one every few milliseconds, and returns the
+// delivery of each event that was accepted.
+func (f *fixture) sendSteadily(n int) map[string]store.Delivery {
+	s, err := sender.New(f.cfg)
+	if err != nil {
+		f.t.Error(err)
+		return nil
+	}
+	pace := time.NewTicker(3 * time.Millisecond)
+	defer pace.Stop()
+	accepted := map[string]store.Delivery{}
+	for range n {
+		<-pace.C
+		receipt, err := s.Send(f.ctx, sender.Event{Tenant: tenant, Type: "a.b", Payload: []byte("{}")})
+		if err != nil {
+			f.t.Error(err)
+			continue
+		}
+		accepted[receipt.EventID] = receipt.Deliveries[0]
+	}
+	return accepted
 }
 
 func TestRunWorkersRefusesABadConfig(t *testing.T) {

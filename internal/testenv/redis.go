@@ -33,6 +33,14 @@ const (
 	tick     = 2 * time.Millisecond
 )
 
+// quiet is go-redis's logger in tests, where Redis is down on purpose: it would
+// print a line for every connection it cannot make.
+type quiet struct{}
+
+func (quiet) Printf(context.Context, string, ...any) {}
+
+func init() { redis.SetLogger(quiet{}) } // before any client can read it
+
 // RedisServer is a Redis that belongs to one test. It keeps nothing on disk:
 // after Stop and Start it is empty. The methods belong to the goroutine of the
 // test, because they end it when they fail.
