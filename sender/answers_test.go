@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -42,6 +43,7 @@ func TestAnswers(t *testing.T) {
 		"slow body of 200":    {sendertest.SlowBody(200, 20*time.Millisecond), store.Succeeded, 1, "", ""},
 		"slow body of 500":    {sendertest.SlowBody(500, 20*time.Millisecond), store.Failed, 3, store.ErrorStatus, "answered 500"},
 		"huge body of 200":    {sendertest.HugeBody(200, 64<<20), store.Succeeded, 1, "", ""},
+		"101 in silence":      {upgrade, store.Failed, 3, store.ErrorStatus, "answered 101 Switching Protocols"},
 		"garbage":             {raw("lorem ipsum\r\n\r\n"), store.Failed, 3, store.ErrorProtocol, "malformed HTTP"},
 		"half an answer":      {raw("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n"), store.Failed, 3, store.ErrorReset, "EOF"},
 		"body cut short":      {raw("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc"), store.Succeeded, 1, "", ""},
@@ -117,11 +119,58 @@ func raw(answer string) sendertest.Answer {
 	}
 }
 
+// upgrade takes the connection over, and is silent.
+func upgrade(w http.ResponseWriter, _ *http.Request, gone <-chan struct{}) {
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return
+	}
+	defer conn.Close()
+	_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n")
+	<-gone
+}
+
+// TestBodyThatIgnoresTheContext: a transport of the host's may return one.
+func TestBodyThatIgnoresTheContext(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.cfg.Profile.Timeout = 200 * time.Millisecond
+	f.cfg.Transport = roundTripper(func(*http.Request) (*http.Response, error) {
+		body, _ := io.Pipe() // nobody writes
+		return &http.Response{StatusCode: http.StatusOK, Body: body}, nil
+	})
+	f.endpoint(store.Endpoint{URL: "http://127.0.0.1:1"})
+	f.work()
+	if d := f.ended(f.send()); d.State != store.Succeeded {
+		t.Errorf("delivery is %s", d.State)
+	}
+}
+
+// TestHTTP2: what answers over HTTP/2 is served the same.
+func TestHTTP2(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ProtoMajor != 2 {
+			w.WriteHeader(http.StatusHTTPVersionNotSupported)
+		}
+	}))
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	transport := server.Client().Transport.(*http.Transport).Clone()
+	t.Cleanup(transport.CloseIdleConnections)
+	f.cfg.Transport = transport
+	f.endpoint(store.Endpoint{URL: server.URL})
+	f.work()
+	if d := f.ended(f.send()); d.State != store.Succeeded {
+		t.Errorf("delivery is %s: %s", d.State, d.LastError)
+	}
+}
+
 // TestNoAnswer: endpoints that cannot be reached.
 func TestNoAnswer(t *testing.T) {
 	t.Parallel()
-	closed := httptest.NewServer(http.NotFoundHandler())
-	closed.Close()
 	selfSigned := httptest.NewTLSServer(http.NotFoundHandler())
 	t.Cleanup(selfSigned.Close)
 	plain := httptest.NewServer(http.NotFoundHandler())
@@ -130,7 +179,7 @@ func TestNoAnswer(t *testing.T) {
 		url   string
 		class store.ErrorClass
 	}{
-		"refused":       {closed.URL, store.ErrorConnect},
+		"refused":       {"http://127.0.0.1:1", store.ErrorConnect},
 		"no such host":  {"http://nothing.invalid", store.ErrorDNS},
 		"self-signed":   {selfSigned.URL, store.ErrorTLS},
 		"https to http": {strings.Replace(plain.URL, "http:", "https:", 1), store.ErrorTLS},
@@ -206,6 +255,34 @@ func TestRetryAfterIsHonoredWithinItsBound(t *testing.T) {
 		})
 	}
 }
+
+// TestStrangeDecisionsOfTheHost: whatever a judge or policy makes up, the
+// delivery goes on.
+func TestStrangeDecisionsOfTheHost(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.cfg.Profile.Judge = func(retry.Result) retry.Verdict { return 77 }
+	f.receiver()
+	f.work()
+	if d := f.ended(f.send()); d.State != store.Failed || d.Attempts != 3 {
+		t.Errorf("with a made-up verdict the delivery is %s after %d attempts", d.State, d.Attempts)
+	}
+
+	g := newFixture(t)
+	g.cfg.Profile.Retry = policyFunc(func(attempts int, _ retry.Result) (time.Duration, bool) {
+		return time.Duration(attempts) * math.MaxInt64, true
+	})
+	g.receiver(sendertest.Status(500))
+	g.work()
+	d := g.until(g.send(), func(d store.Delivery) bool { return d.Attempts == 1 })
+	if years := time.Until(d.NextAttemptAt).Hours() / 24 / 365; years < 99 || years > 101 {
+		t.Errorf("the next attempt is at %s, want it 100 years off", d.NextAttemptAt)
+	}
+}
+
+type policyFunc func(int, retry.Result) (time.Duration, bool)
+
+func (f policyFunc) Next(attempts int, r retry.Result) (time.Duration, bool) { return f(attempts, r) }
 
 func TestJudgeCanBeOverridden(t *testing.T) {
 	t.Parallel()

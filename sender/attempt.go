@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"runtime/debug"
 	"strings"
 	"time"
 
@@ -22,15 +21,11 @@ type run struct {
 	result  retry.Result
 	verdict retry.Verdict
 	profile Profile
+	cutOff  bool // no status came because the caller's context ended
 }
 
-// errCutOff: the worker's own context ended during the attempt. That says
-// nothing about the endpoint, and the attempt is made again.
-var errCutOff = errors.New("attempt cut off by shutdown")
-
-// attempt makes one request for the job. Whatever goes wrong is in the run;
-// the only error is errCutOff.
-func (e *engine) attempt(ctx context.Context, transport http.RoundTripper, job store.Job) (run, error) {
+// attempt makes one request for the job. Whatever goes wrong is in the run.
+func (e *engine) attempt(ctx context.Context, transport http.RoundTripper, job store.Job) run {
 	d := job.Delivery
 	profile, known := e.cfg.profile(*job.Endpoint)
 	if !known {
@@ -49,9 +44,7 @@ func (e *engine) attempt(ctx context.Context, transport http.RoundTripper, job s
 	attemptCtx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	err := e.exchange(attemptCtx, transport, job, &r)
-	if err != nil && ctx.Err() != nil {
-		return run{}, errCutOff
-	}
+	r.cutOff = err != nil && ctx.Err() != nil
 	r.attempt.EndedAt = now()
 	r.result.EndedAt = r.attempt.EndedAt
 	r.result.Err = err
@@ -59,9 +52,12 @@ func (e *engine) attempt(ctx context.Context, transport http.RoundTripper, job s
 	r.attempt.Succeeded = r.verdict == retry.Succeeded
 	if !r.attempt.Succeeded {
 		r.attempt.ErrorClass, r.attempt.Error = explain(err, attemptCtx, timeout, r.result.Status)
-		r.attempt.Error = hide(clean(r.attempt.Error, maxErrorText), secretValues(*job.Endpoint)...)
+		if r.cutOff {
+			r.attempt.ErrorClass, r.attempt.Error = store.ErrorTimeout, "no answer before the sender stopped waiting"
+		}
+		r.attempt.Error = clean(hide(r.attempt.Error, secretValues(*job.Endpoint)...), maxErrorText)
 	}
-	return r, nil
+	return r
 }
 
 // exchange signs and sends the request and reads the answer into r. An error
@@ -70,7 +66,7 @@ func (e *engine) attempt(ctx context.Context, transport http.RoundTripper, job s
 func (e *engine) exchange(ctx context.Context, transport http.RoundTripper, job store.Job, r *run) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			e.log.Error("Attempt: Recovered from a panic", "delivery", job.Delivery.ID, "panic", p, "stack", string(debug.Stack()))
+			e.logPanic("Attempt", p)
 			err = &classError{store.ErrorPanic, errors.New("panic in the signing scheme or transport")}
 		}
 	}()
@@ -79,6 +75,9 @@ func (e *engine) exchange(ctx context.Context, transport http.RoundTripper, job 
 		return err
 	}
 	r.attempt.RequestHeader = redactHeader(req.Header)
+	for name := range job.Endpoint.Headers {
+		r.attempt.RequestHeader[http.CanonicalHeaderKey(name)] = []string{redacted}
+	}
 	var t trace
 	res, err := transport.RoundTrip(req.WithContext(t.attach(ctx)))
 	r.attempt.RemoteAddr, r.attempt.Timing = t.result()
@@ -86,9 +85,14 @@ func (e *engine) exchange(ctx context.Context, transport http.RoundTripper, job 
 		return err
 	}
 	defer res.Body.Close()
+	// net/http ends a read when the context ends; a connection that the other
+	// side has upgraded, or a transport of the host's, may not.
+	defer context.AfterFunc(ctx, func() { _ = res.Body.Close() })()
 	r.result.Status, r.result.Header = res.StatusCode, res.Header
 	r.attempt.Status, r.attempt.ResponseHeader = res.StatusCode, redactHeader(res.Header)
-	r.attempt.ResponseBody, r.attempt.ResponseTruncated = readBody(res.Body, e.cfg.MaxResponseBody)
+	if res.StatusCode != http.StatusSwitchingProtocols { // what follows is no body
+		r.attempt.ResponseBody, r.attempt.ResponseTruncated = readBody(res.Body, e.cfg.MaxResponseBody)
+	}
 	return nil
 }
 
@@ -186,8 +190,11 @@ func (e *engine) next(profile Profile, attempts int, result retry.Result) (wait 
 	if e.guard("Policy", func() { wait, ok = policy.Next(attempts, result) }) {
 		wait, ok = retry.StandardWebhooks().Next(attempts, result)
 	}
-	return max(0, wait), ok
+	return min(max(0, wait), longestWait), ok
 }
+
+// longestWait keeps a due time within what Go and databases can hold.
+const longestWait = 100 * 365 * 24 * time.Hour
 
 const maxErrorText = 500
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/outhook/outhook/signing"
 	"github.com/outhook/outhook/store"
 )
 
@@ -33,7 +34,8 @@ func PutEndpoint(ctx context.Context, cfg Config, e store.Endpoint) (store.Endpo
 // then requests carry a signature of each, where the scheme can. An overlap of
 // zero ends the old secrets at once. It returns the endpoint as stored.
 //
-// The error wraps store.ErrNotFound if the tenant has no such endpoint.
+// The error wraps store.ErrNotFound if the tenant has no such endpoint, and
+// ErrInvalid if its scheme needs several secrets, so that one does not do.
 func RotateSecret(ctx context.Context, cfg Config, tenant, endpointID string, overlap time.Duration) (store.Endpoint, error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.validate(); err != nil {
@@ -51,6 +53,9 @@ func RotateSecret(ctx context.Context, cfg Config, tenant, endpointID string, ov
 		if err != nil {
 			return store.Endpoint{}, err
 		}
+		if err := cfg.checkAlone(e, secret); err != nil {
+			return store.Endpoint{}, err
+		}
 		secrets := []store.Secret{secret}
 		ends := now().Add(overlap)
 		for _, old := range e.Secrets {
@@ -66,6 +71,23 @@ func RotateSecret(ctx context.Context, cfg Config, tenant, endpointID string, ov
 			return e, err
 		}
 	}
+}
+
+// checkAlone makes sure that the new secret will do once the old ones have
+// expired: several schemes on one request may need a secret each.
+func (c Config) checkAlone(e store.Endpoint, secret store.Secret) error {
+	profile, ok := c.profile(e)
+	if !ok {
+		return nil // validateEndpoint reports it
+	}
+	if err := signing.CheckSecrets(profile.Signing, []string{secret.Value}); err != nil {
+		return &FieldError{
+			Field:   "Endpoint.Secrets",
+			Problem: "cannot be rotated one at a time (" + hide(err.Error(), secret.Value) + ")",
+			Bound:   "changed with PutEndpoint, a secret for each scheme of the profile",
+		}
+	}
+	return nil
 }
 
 // putEndpoint is PutEndpoint under a Config that has been checked.

@@ -85,6 +85,65 @@ func TestStoreDownAtLoad(t *testing.T) {
 	}
 }
 
+// TestStoreDownDoesNotSpin: while the Store is down, a backlog waits where it is.
+func TestStoreDownDoesNotSpin(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.receiver()
+	var (
+		sent  []store.Delivery
+		loads atomic.Int32
+	)
+	for range 300 {
+		sent = append(sent, f.send())
+	}
+	back := time.Now().Add(3 * time.Second)
+	f.store.override(func(s *faultyStore) {
+		s.loadJob = func(ctx context.Context, tenant, id string) (store.Job, error) {
+			if time.Now().After(back) {
+				return store.LoadJob(ctx, s.Store, tenant, id)
+			}
+			loads.Add(1)
+			return store.Job{}, errInjected
+		}
+	})
+	f.work()
+	for _, d := range sent {
+		if d = f.ended(d); d.State != store.Succeeded || d.Attempts != 1 {
+			t.Fatalf("delivery is %s after %d attempts", d.State, d.Attempts)
+		}
+	}
+	// One for each slot before the first has failed, and then one at a time.
+	if n := loads.Load(); n > 64+10 {
+		t.Errorf("%d loads were tried in 3 s", n)
+	}
+}
+
+// TestGoneSparesAnEndpointThatWasChanged: the customer has mended it meanwhile.
+func TestGoneSparesAnEndpointThatWasChanged(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	changed, resume := make(chan struct{}), make(chan struct{})
+	_, e := f.receiver(func(w http.ResponseWriter, _ *http.Request, _ <-chan struct{}) {
+		close(changed)
+		<-resume
+		w.WriteHeader(http.StatusGone)
+	})
+	f.work()
+	d := f.send()
+	<-changed
+	e.Description = "moved"
+	e = f.endpoint(e)
+	close(resume)
+	if d = f.ended(d); d.State != store.Failed {
+		t.Errorf("delivery is %s", d.State)
+	}
+	f.eventually(func() bool { return len(told(f.told, &f.told.exhausted)) == 1 })
+	if got, err := f.store.GetEndpoint(f.ctx, tenant, e.ID); err != nil || got.Disabled {
+		t.Errorf("endpoint disabled: %v, %v", got.Disabled, err)
+	}
+}
+
 // TestUnknownDeliveryIsDropped: the Store was restored from an old backup.
 func TestUnknownDeliveryIsDropped(t *testing.T) {
 	t.Parallel()

@@ -1,17 +1,65 @@
 package sender
 
 import (
-	"sync/atomic"
+	"sync"
 	"time"
 )
 
-// backoffGate is closed for a pause after each failure, so that callers do not
-// queue up behind something that is down. It is safe for concurrent use.
-type backoffGate struct {
-	pause time.Duration
-	until atomic.Int64 // unix nanoseconds
+// gate keeps callers away from something that is down (Redis, the Store): after
+// a failure it closes, lets one caller through after a pause to see, and opens
+// when somebody succeeded. The zero gate is open. It is safe for concurrent use.
+type gate struct {
+	// tolerance is how many failures in a row do not close it yet.
+	tolerance int
+
+	mu      sync.Mutex
+	row     int           // failures without a success between them
+	pause   time.Duration // zero while open
+	next    time.Time     // when the next caller may go through
+	probing bool          // one has, and is not back
 }
 
-func (g *backoffGate) close() { g.until.Store(time.Now().Add(g.pause).UnixNano()) }
+const (
+	gateFirst     = 500 * time.Millisecond
+	gateLongest   = 5 * time.Second
+	probePatience = 30 * time.Second
+)
 
-func (g *backoffGate) closed() bool { return time.Now().UnixNano() < g.until.Load() }
+// wait returns how long the caller is to wait before it asks again; zero means
+// go on, and report with worked or failed.
+func (g *gate) wait() time.Duration {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.pause == 0 {
+		return 0
+	}
+	if left := time.Until(g.next); left > 0 {
+		return left
+	}
+	// The caller is the probe; should it never come back, another is.
+	g.next = time.Now().Add(probePatience)
+	g.probing = true
+	return 0
+}
+
+// worked opens the gate.
+func (g *gate) worked() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.row, g.pause, g.probing = 0, 0, false
+}
+
+// failed counts a failure, and reports whether it is one to log: the first in a
+// row, and those of the probes.
+func (g *gate) failed() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.row++
+	wasProbe := g.probing
+	if g.row > g.tolerance && (g.pause == 0 || g.probing) {
+		g.pause = min(max(gateFirst, 2*g.pause), gateLongest)
+		g.next = time.Now().Add(g.pause)
+		g.probing = false
+	}
+	return g.row == 1 || wasProbe
+}

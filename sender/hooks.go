@@ -2,7 +2,10 @@ package sender
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
+	"runtime"
 	"runtime/debug"
 
 	"github.com/outhook/outhook/store"
@@ -110,9 +113,20 @@ func (e *engine) guard(who string, f func()) (panicked bool) {
 	defer func() {
 		if p := recover(); p != nil {
 			panicked = true
-			e.log.Error(who+": Recovered from a panic", slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
+			e.logPanic(who, p)
 		}
 	}()
 	f()
 	return false
+}
+
+// logPanic logs a panic of the host's code without its value, which may hold a
+// secret; the runtime's own errors hold none.
+func (e *engine) logPanic(who string, value any) {
+	text := fmt.Sprintf("%T", value)
+	var runtimeError runtime.Error
+	if err, ok := value.(error); ok && errors.As(err, &runtimeError) {
+		text = runtimeError.Error()
+	}
+	e.log.Error(who+": Recovered from a panic", slog.String("panic", text), slog.String("stack", string(debug.Stack())))
 }

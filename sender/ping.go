@@ -20,7 +20,7 @@ import (
 // (Standard Webhooks, "Payload structure").
 //
 // An attempt that failed is no error: Attempt.Succeeded and Attempt.Error say
-// how it went. The error wraps store.ErrNotFound if the tenant has no such
+// how it went. One that ctx cut short has failed as a timeout. The error wraps store.ErrNotFound if the tenant has no such
 // endpoint, and ErrInvalid if the Config or e is at fault.
 func Ping(ctx context.Context, cfg Config, endpointID string, e Event) (store.Attempt, error) {
 	engine, err := newEngine(cfg)
@@ -63,18 +63,15 @@ func (e *engine) ping(ctx context.Context, endpoint store.Endpoint, event store.
 	}
 	d := newDelivery(event, endpoint.ID)
 	d.Trigger = store.TriggerTest
-	// If this process dies, the sweeper has the attempt made; not before it is
-	// certain that nobody is making it.
+	// If this process dies, the sweeper has it canceled; not before it is certain
+	// that no answer will come.
 	d.NextAttemptAt = event.CreatedAt.Add(MaxTimeout + storeTimeout)
 	if err := e.cfg.Store.CreateEvent(ctx, event, []store.Delivery{d}); err != nil {
 		return store.Attempt{}, fmt.Errorf("ping endpoint %q: store the event: %w", endpoint.ID, err)
 	}
 	d.Version = 1
 	job := store.Job{Delivery: d, Event: &event, Endpoint: &endpoint}
-	r, err := e.attempt(ctx, transport, job)
-	if err != nil {
-		return store.Attempt{}, fmt.Errorf("ping endpoint %q: %w", endpoint.ID, cmp.Or(ctx.Err(), err))
-	}
+	r := e.attempt(ctx, transport, job) // a caller who does not wait is a timeout
 	r.attempt.ScheduledAt = r.attempt.StartedAt
 	if _, err := e.record(ctx, job, r); err != nil {
 		return store.Attempt{}, fmt.Errorf("ping endpoint %q: record the attempt: %w", endpoint.ID, err)

@@ -16,9 +16,9 @@ const (
 	// storeTimeout bounds one write. It is apart from the worker's context: an
 	// attempt that was made is recorded even while the worker stops.
 	storeTimeout = 5 * time.Second
-	// recordFor is how long a Store that fails is tried, before the attempt is
-	// given up as unrecorded and made again.
-	recordFor = 2 * time.Minute
+	// defaultRecordFor is how long a Store that fails is tried, before the
+	// attempt is given up as unrecorded and made again.
+	defaultRecordFor = 2 * time.Minute
 )
 
 // record writes the attempt and the delivery's new state, both or neither, and
@@ -41,40 +41,76 @@ func (e *engine) record(ctx context.Context, job store.Job, r run) (store.Delive
 }
 
 // write tries until the Store has the attempt, or recordFor has passed or ctx
-// is done.
+// is done. A Store that refuses this one record would otherwise have the
+// request repeated for ever: it is offered the attempt's bare outcome last.
 func (e *engine) write(ctx context.Context, d store.Delivery, r run) (store.Delivery, store.Attempt, error) {
-	var a store.Attempt
-	try := func() error {
-		writeCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
-		defer cancel()
-		var next store.Delivery
-		next, a = e.apply(d, r)
-		err := e.cfg.Store.UpdateDelivery(writeCtx, next, &a)
-		if errors.Is(err, store.ErrConflict) {
-			var recorded bool
-			if d, recorded, err = e.reload(writeCtx, d, a.ID); err == nil && !recorded {
-				return errors.New("the delivery had changed")
-			}
-			return err
-		}
-		if errors.Is(err, store.ErrNotFound) {
-			return backoff.Permanent(err)
-		}
-		if err == nil {
-			d = next
-			d.Version++
-		}
-		return err
-	}
+	w := writing{engine: e, d: d, run: r}
 	wait := backoff.NewExponentialBackOff(
 		backoff.WithInitialInterval(20*time.Millisecond),
 		backoff.WithMaxInterval(2*time.Second),
-		backoff.WithMaxElapsedTime(recordFor),
+		backoff.WithMaxElapsedTime(e.recordFor),
 	)
-	err := backoff.RetryNotify(try, backoff.WithContext(wait, ctx), func(err error, wait time.Duration) {
-		e.log.Warn("Worker: Trying again to record an attempt", "delivery", d.ID, "wait", wait, "error", err)
+	try := func() error { return w.try(ctx) }
+	logged := false
+	err := backoff.RetryNotify(try, backoff.WithContext(wait, ctx), func(err error, _ time.Duration) {
+		if !logged {
+			e.log.Warn("Worker: Could not record an attempt yet; trying again", "delivery", d.ID, "error", err)
+		}
+		logged = true
 	})
-	return d, a, err
+	if err != nil && ctx.Err() == nil && !errors.Is(err, store.ErrNotFound) {
+		w.run.attempt = bare(r.attempt)
+		err = w.try(ctx)
+	}
+	if err != nil {
+		err = w.err // backoff's own says only that the context ended
+	}
+	return w.d, w.a, err
+}
+
+// writing is an attempt on its way into the Store.
+type writing struct {
+	*engine
+	run run
+	d   store.Delivery // as last seen; once written, as it is
+	a   store.Attempt  // as last offered
+	err error          // of the last try
+}
+
+func (w *writing) try(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+	defer cancel()
+	var next store.Delivery
+	next, w.a = w.apply(w.d, w.run)
+	w.err = w.cfg.Store.UpdateDelivery(ctx, next, &w.a)
+	switch {
+	case w.err == nil:
+		w.d = next
+		w.d.Version++
+	case errors.Is(w.err, store.ErrNotFound):
+		return backoff.Permanent(w.err)
+	case errors.Is(w.err, store.ErrConflict):
+		fresh, recorded, err := w.reload(ctx, w.d, w.a.ID)
+		if err != nil {
+			w.err = err
+			return err
+		}
+		w.d = fresh
+		if recorded {
+			w.err = nil
+		}
+	}
+	return w.err
+}
+
+// bare is an attempt without what a Store could object to.
+func bare(a store.Attempt) store.Attempt {
+	a.RequestHeader, a.ResponseHeader, a.ResponseBody = nil, nil, nil
+	a.ResponseTruncated = true
+	if a.ErrorClass != "" {
+		a.Error = "the store refused the whole record"
+	}
+	return a
 }
 
 // reload reads the delivery afresh and looks whether the attempt was recorded
@@ -99,11 +135,14 @@ func (e *engine) reload(ctx context.Context, d store.Delivery, attemptID string)
 
 // apply returns the delivery and the attempt as they are after the run. If the
 // delivery has moved on since the run began (it was resent, or somebody else
-// ended it), the attempt is only added to its history.
+// ended it), the attempt is only added to its history; likewise if it failed
+// and somebody else made the same attempt, so that the schedule is not used up
+// twice as fast.
 func (e *engine) apply(d store.Delivery, r run) (store.Delivery, store.Attempt) {
 	a := r.attempt
 	d.UpdatedAt = a.EndedAt
-	if d.State != store.Pending || d.Round != a.Round {
+	doubled := d.Attempts >= a.Number && r.verdict != retry.Succeeded
+	if d.State != store.Pending || d.Round != a.Round || doubled {
 		return d, a
 	}
 	d.Attempts++
@@ -115,7 +154,7 @@ func (e *engine) apply(d store.Delivery, r run) (store.Delivery, store.Attempt) 
 		d.State = store.Succeeded
 	case retry.Failed, retry.Gone:
 		d.State = store.Failed
-	case retry.Retry:
+	default: // retry.Retry, and what a Judge of the host's makes up
 		wait, ok := e.next(r.profile, d.Attempts, r.result)
 		if !ok || d.Trigger == store.TriggerTest {
 			d.State = store.Failed
@@ -131,11 +170,11 @@ func (e *engine) apply(d store.Delivery, r run) (store.Delivery, store.Attempt) 
 	return d, a
 }
 
-// disableEndpoint does what a 410 asks for. If it cannot be done now, the next
-// delivery's 410 asks again.
+// disableEndpoint does what a 410 asks for. If it cannot be done now, or the
+// endpoint was changed during the attempt, the next delivery's 410 asks again.
 func (e *engine) disableEndpoint(ctx context.Context, endpoint store.Endpoint, a store.Attempt) {
 	for {
-		if endpoint.Disabled {
+		if endpoint.Disabled || endpoint.UpdatedAt.After(a.StartedAt) {
 			return
 		}
 		endpoint.Disabled = true

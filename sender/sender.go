@@ -80,6 +80,12 @@ type Sender interface {
 	Replay(ctx context.Context, f ReplayFilter) (ReplayResult, error)
 }
 
+// ValidateEvent checks an event as Send does, without sending it: every fault at
+// once, each a *FieldError.
+func ValidateEvent(cfg Config, e Event) error {
+	return e.validate(cfg.withDefaults())
+}
+
 // New returns a Sender. It reports every fault of the Config at once, each a
 // *FieldError, and contacts neither Redis nor the Store.
 func New(cfg Config) (Sender, error) {
@@ -87,14 +93,15 @@ func New(cfg Config) (Sender, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &client{engine: e, redisDown: backoffGate{pause: time.Second}}, nil
+	return &client{engine: e}, nil
 }
 
 // engine is what sending and delivering share.
 type engine struct {
-	cfg   Config
-	queue *queue.Queue
-	log   *slog.Logger
+	cfg       Config
+	queue     *queue.Queue
+	log       *slog.Logger
+	recordFor time.Duration // defaultRecordFor, but in tests
 }
 
 func newEngine(cfg Config) (*engine, error) {
@@ -103,13 +110,13 @@ func newEngine(cfg Config) (*engine, error) {
 		return nil, err
 	}
 	q := queue.New(queue.Options{Redis: cfg.Redis, Name: cfg.Queue, Shards: cfg.Shards, Logger: cfg.Logger})
-	return &engine{cfg: cfg, queue: q, log: cfg.Logger}, nil
+	return &engine{cfg: cfg, queue: q, log: cfg.Logger, recordFor: defaultRecordFor}, nil
 }
 
 // client is the Sender.
 type client struct {
 	*engine
-	redisDown backoffGate
+	redis gate // closed while Redis is down
 }
 
 var _ Sender = (*client)(nil)
@@ -202,14 +209,14 @@ func (e *engine) firstWait(endpoint store.Endpoint) time.Duration {
 	return max(0, wait)
 }
 
-var errRedisDown = errors.New("redis failed a moment ago")
-
 const (
 	// enqueueTimeout bounds how long Send waits for a Redis that hangs.
-	enqueueTimeout = 2 * time.Second
+	enqueueTimeout = time.Second
 	// enqueuers is how many enqueues of one call are under way at once.
 	enqueuers = 16
 )
+
+var errRedisDown = errors.New("redis failed a moment ago")
 
 // wake enqueues the deliveries. They are stored, so that a failure is no
 // error: the sweeper of RunWorkers enqueues what is missing. Redis clients
@@ -219,7 +226,7 @@ func (c *client) wake(ctx context.Context, deliveries []store.Delivery) {
 	if len(deliveries) == 0 {
 		return
 	}
-	if c.redisDown.closed() {
+	if c.redis.wait() > 0 {
 		c.enqueueFailed(ctx, deliveries, errRedisDown)
 		return
 	}
@@ -227,35 +234,52 @@ func (c *client) wake(ctx context.Context, deliveries []store.Delivery) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_, failed, err := c.enqueueAll(ctx, deliveries, noSalt)
-		if err != nil {
-			c.redisDown.close()
-			c.enqueueFailed(ctx, failed, err)
+		result := c.enqueueAll(ctx, deliveries)
+		if result.err == nil {
+			c.redis.worked()
+			return
 		}
+		if c.redis.failed() {
+			c.log.Warn("Sender: Redis failed; what was stored is enqueued by the sweeper until it is back", "error", result.err)
+		}
+		c.enqueueFailed(ctx, result.failed, result.err)
 	}()
 	timer := time.NewTimer(enqueueTimeout)
 	defer timer.Stop()
 	select {
 	case <-done:
 	case <-timer.C:
-		c.redisDown.close()
+		if c.redis.failed() {
+			c.log.Warn("Sender: Redis does not answer; what was stored is enqueued by the sweeper until it does")
+		}
 	}
 }
 
-func noSalt(store.Delivery) string { return "" }
+func (c *client) enqueueFailed(ctx context.Context, deliveries []store.Delivery, err error) {
+	for _, d := range deliveries {
+		callHooks(c.engine, func(h HookEnqueueFailed) { h.EnqueueFailed(ctx, EnqueueFailed{Delivery: d, Err: err}) })
+	}
+}
 
-// enqueueAll enqueues the deliveries, several at once. It returns how many had
-// no task yet and those that could not be enqueued, with the first error;
-// after an error it tries no more.
-func (e *engine) enqueueAll(ctx context.Context, deliveries []store.Delivery, salt func(store.Delivery) string) (added int, failed []store.Delivery, first error) {
+// enqueued is what came of enqueueAll.
+type enqueued struct {
+	added   int              // got a task
+	present []store.Delivery // had one
+	failed  []store.Delivery // could not be enqueued, or were not tried after err
+	err     error            // the first
+}
+
+// enqueueAll enqueues the deliveries, several at once, up to the first error.
+func (e *engine) enqueueAll(ctx context.Context, deliveries []store.Delivery) enqueued {
 	var (
-		mu   sync.Mutex
-		next int
+		mu     sync.Mutex
+		next   int
+		result enqueued
 	)
 	take := func() (store.Delivery, bool) {
 		mu.Lock()
 		defer mu.Unlock()
-		if first != nil || next == len(deliveries) {
+		if result.err != nil || next == len(deliveries) {
 			return store.Delivery{}, false
 		}
 		next++
@@ -263,13 +287,16 @@ func (e *engine) enqueueAll(ctx context.Context, deliveries []store.Delivery, sa
 	}
 	work := func() {
 		for d, ok := take(); ok; d, ok = take() {
-			isNew, err := e.queue.Enqueue(ctx, ref(d), d.EndpointID, d.NextAttemptAt, salt(d))
+			added, err := e.queue.Enqueue(ctx, ref(d), d.EndpointID, d.NextAttemptAt)
 			mu.Lock()
-			if err != nil {
-				failed = append(failed, d)
-				first = cmp.Or(first, err)
-			} else if isNew {
-				added++
+			switch {
+			case err != nil:
+				result.failed = append(result.failed, d)
+				result.err = cmp.Or(result.err, err)
+			case added:
+				result.added++
+			default:
+				result.present = append(result.present, d)
 			}
 			mu.Unlock()
 		}
@@ -280,15 +307,8 @@ func (e *engine) enqueueAll(ctx context.Context, deliveries []store.Delivery, sa
 	}
 	work()
 	helpers.Wait()
-	return added, append(failed, deliveries[next:]...), first
-}
-
-func (c *client) enqueueFailed(ctx context.Context, deliveries []store.Delivery, err error) {
-	c.log.Warn("Sender: Stored deliveries could not be enqueued; the sweeper will",
-		slog.Int("deliveries", len(deliveries)), slog.String("first", deliveries[0].ID), slog.Any("error", err))
-	for _, d := range deliveries {
-		callHooks(c.engine, func(h HookEnqueueFailed) { h.EnqueueFailed(ctx, EnqueueFailed{Delivery: d, Err: err}) })
-	}
+	result.failed = append(result.failed, deliveries[next:]...)
+	return result
 }
 
 func ref(d store.Delivery) queue.Ref {

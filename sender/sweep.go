@@ -3,7 +3,6 @@ package sender
 import (
 	"context"
 	"math/rand/v2"
-	"strconv"
 	"time"
 
 	"github.com/outhook/outhook/store"
@@ -15,13 +14,15 @@ import (
 //
 // Overdue deliveries are normal while a backlog is worked off, and they have
 // their tasks. So each is looked at once: as long as the queues are long, a
-// sweep goes on behind where the last one stopped. Only when they are short,
-// and what is overdue must therefore be in flight or lost, does it begin again
-// from the longest overdue. Its cost grows with what is lost, not with what is
-// queued. After Redis was emptied the queues are short.
+// sweep goes on behind where the last one stopped, and looks at one more page
+// on its way round all that is overdue, for what was lost since. Only when they
+// are short, and what is overdue must therefore be in flight or lost, does it
+// begin again from the longest overdue. Its cost grows with what is lost, not
+// with what is queued. After Redis was emptied the queues are short.
 type sweeper struct {
 	*engine
-	cursor string
+	cursor string // behind what was looked at once
+	round  string // on the way round
 }
 
 const (
@@ -29,11 +30,9 @@ const (
 	// shortBacklog is the length of the queues, all together, up to which a
 	// sweep begins from the start.
 	shortBacklog = 1000
-	// strandedAfter is when a delivery with a task is taken to be stranded all
-	// the same: asynq can lose sight of a task without losing its id. It is
-	// longer than any wait for a dead worker's lease (2 min at most) and an
-	// attempt.
-	strandedAfter = 5 * time.Minute
+	// strandedAfter is how long overdue a delivery must be for its task to be
+	// looked for: longer than any wait for a dead worker's lease and an attempt.
+	strandedAfter = 4 * time.Minute
 )
 
 func newSweeper(e *engine) *sweeper { return &sweeper{engine: e} }
@@ -66,54 +65,73 @@ func (s *sweeper) run(ctx context.Context) {
 	}
 }
 
-// sweep looks once through what is overdue and was not looked at. It returns
-// how many deliveries it gave a task.
-func (s *sweeper) sweep(ctx context.Context) (int, error) {
+// sweep looks through what is overdue and was not looked at. It returns how
+// many deliveries it gave a task.
+func (s *sweeper) sweep(ctx context.Context) (added int, err error) {
 	backlog, err := s.queue.Backlog(ctx)
 	if err != nil {
 		return 0, err
 	}
-	short := backlog <= shortBacklog
-	if short {
-		s.cursor = ""
-	}
 	before := now().Add(-s.cfg.SweepInterval)
-	for total := 0; ; {
-		page, err := s.cfg.Store.ListDue(ctx, store.DueFilter{Before: before, Limit: sweepPage, Cursor: s.cursor})
+	if backlog <= shortBacklog {
+		s.cursor = ""
+	} else {
+		n, next, err := s.page(ctx, before, s.round)
+		added += n
 		if err != nil {
-			return total, err
+			return added, err
 		}
-		added, _, err := s.enqueueAll(ctx, page.Items, noSalt)
-		total += added
-		if err == nil && short {
-			added, err = s.unstrand(ctx, page.Items)
-			total += added
-		}
+		s.round = next
+	}
+	for {
+		n, next, err := s.page(ctx, before, s.cursor)
+		added += n
 		if err != nil {
-			return total, err
+			return added, err
 		}
-		if page.Next == "" {
+		if next == "" {
 			// The last page may grow: the next sweep reads it again.
-			return total, nil
+			return added, nil
 		}
-		s.cursor = page.Next
+		s.cursor = next
 	}
 }
 
-// unstrand gives a second task to those overdue for so long that the first,
-// though its id is taken, will not run; and one more after each further
-// strandedAfter. The salt is the same for all processes.
-func (s *sweeper) unstrand(ctx context.Context, page []store.Delivery) (int, error) {
-	at := now()
-	periods := func(d store.Delivery) int64 { return int64(at.Sub(d.NextAttemptAt) / strandedAfter) }
+// page gives the deliveries of one page a task where they have none, and
+// returns the cursor of the next.
+func (s *sweeper) page(ctx context.Context, before time.Time, cursor string) (added int, next string, err error) {
+	page, err := s.cfg.Store.ListDue(ctx, store.DueFilter{Before: before, Limit: sweepPage, Cursor: cursor})
+	if err != nil {
+		return 0, "", err
+	}
+	result := s.enqueueAll(ctx, page.Items)
+	if result.err != nil {
+		return result.added, "", result.err
+	}
+	stranded, err := s.removeStranded(ctx, result.present)
+	if err != nil {
+		return result.added, "", err
+	}
+	again := s.enqueueAll(ctx, stranded)
+	return result.added + again.added, page.Next, again.err
+}
+
+// removeStranded removes the tasks of those deliveries whose task, though its
+// id is taken, will never run: asynq can lose sight of one.
+func (s *sweeper) removeStranded(ctx context.Context, deliveries []store.Delivery) ([]store.Delivery, error) {
+	before := now().Add(-strandedAfter)
 	var stranded []store.Delivery
-	for _, d := range page {
-		if periods(d) > 0 {
+	for _, d := range deliveries {
+		if d.NextAttemptAt.After(before) {
+			continue
+		}
+		removed, err := s.queue.RemoveStranded(ctx, ref(d), d.EndpointID)
+		if err != nil {
+			return nil, err
+		}
+		if removed {
 			stranded = append(stranded, d)
 		}
 	}
-	added, _, err := s.enqueueAll(ctx, stranded, func(d store.Delivery) string {
-		return strconv.FormatInt(periods(d), 10)
-	})
-	return added, err
+	return stranded, nil
 }

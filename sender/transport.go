@@ -16,8 +16,12 @@ import (
 // one host. The attempt's context is its only timeout that matters.
 func newTransport(concurrency int) *http.Transport {
 	return &http.Transport{
-		DialContext:         (&net.Dialer{KeepAlive: 30 * time.Second}).DialContext,
-		ForceAttemptHTTP2:   true,
+		DialContext:       (&net.Dialer{KeepAlive: 30 * time.Second}).DialContext,
+		ForceAttemptHTTP2: true,
+		// A connection whose path has died in silence would otherwise be used
+		// for every attempt to its host.
+		HTTP2:               &http.HTTP2Config{SendPingTimeout: 10 * time.Second, PingTimeout: 5 * time.Second},
+		MaxIdleConns:        max(1024, 4*concurrency),
 		MaxIdleConnsPerHost: concurrency,
 		IdleConnTimeout:     90 * time.Second,
 		// An answer is recorded as it came, and a small compressed one must

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -236,9 +237,13 @@ func localHost(host string) bool {
 	if name == "localhost" || strings.HasSuffix(name, ".localhost") {
 		return true
 	}
-	addr, err := netip.ParseAddr(host)
+	addr, err := netip.ParseAddr(name)
 	if err != nil {
-		return false
+		// "127.1" and "0x7f000001" are addresses to some resolvers, and names of
+		// the public DNS to nobody (URL Standard, "ends in a number").
+		last := name[strings.LastIndexByte(name, '.')+1:]
+		_, err := strconv.ParseUint(last, 0, 64)
+		return err == nil
 	}
 	addr = addr.Unmap()
 	return !addr.IsGlobalUnicast() || addr.IsPrivate()

@@ -37,6 +37,8 @@ func RunWorkers(ctx context.Context, cfg Config) error {
 		slots:     make(chan struct{}, e.cfg.Concurrency),
 		stop:      ctx.Done(),
 		held:      map[string]struct{}{},
+		// One record that always fails must not keep everybody from the others.
+		loads: gate{tolerance: 2},
 	}
 	if w.transport == nil {
 		own := newTransport(e.cfg.Concurrency)
@@ -63,6 +65,8 @@ type worker struct {
 	slots     chan struct{}   // one for each attempt under way
 	stop      <-chan struct{} // closed when no more work is to begin
 
+	loads gate // closed while the Store cannot be read
+
 	mu   sync.Mutex
 	held map[string]struct{} // deliveries that a handler has
 }
@@ -84,6 +88,12 @@ func (w *worker) handle(ctx context.Context, ref queue.Ref) error {
 	}
 	defer w.release(ref.Delivery)
 	for {
+		// While the Store is down tasks wait here, and the rest in Redis.
+		for wait := w.loads.wait(); wait > 0; wait = w.loads.wait() {
+			if !w.sleep(wait) {
+				return &queue.Again{Err: errStopping}
+			}
+		}
 		wait, err := w.attemptIfDue(ctx, ref)
 		if !errors.Is(err, errNotDue) {
 			return err
@@ -104,14 +114,9 @@ func (w *worker) attemptIfDue(ctx context.Context, ref queue.Ref) (time.Duration
 		return 0, &queue.Again{Err: errStopping}
 	}
 	defer func() { <-w.slots }()
-	job, err := store.LoadJob(ctx, w.cfg.Store, ref.Tenant, ref.Delivery)
-	switch {
-	case errors.Is(err, store.ErrNotFound):
-		w.log.Warn("Worker: Dropping a task whose delivery is not in the store", "delivery", ref.Delivery)
-		return 0, nil
-	case err != nil:
-		w.log.Error("Worker: Could not load a delivery", "delivery", ref.Delivery, "error", err)
-		return 0, storeFailed()
+	job, found, err := w.load(ctx, ref)
+	if err != nil || !found {
+		return 0, err
 	}
 	d := job.Delivery
 	if d.State != store.Pending || d.Round != ref.Round {
@@ -124,6 +129,27 @@ func (w *worker) attemptIfDue(ctx context.Context, ref queue.Ref) (time.Duration
 		return 0, w.cancel(ctx, d, reason)
 	}
 	return 0, w.deliver(ctx, job)
+}
+
+// load reads what the attempt needs. A delivery that is not in the Store has no
+// attempt to make.
+func (w *worker) load(ctx context.Context, ref queue.Ref) (job store.Job, found bool, err error) {
+	job, err = store.LoadJob(ctx, w.cfg.Store, ref.Tenant, ref.Delivery)
+	switch {
+	case err == nil:
+		w.loads.worked()
+		return job, true, nil
+	case errors.Is(err, store.ErrNotFound):
+		w.loads.worked()
+		w.log.Warn("Worker: Dropping a task whose delivery is not in the store", "delivery", ref.Delivery)
+		return store.Job{}, false, nil
+	case ctx.Err() != nil:
+		return store.Job{}, false, &queue.Again{Err: errStopping}
+	}
+	if w.loads.failed() {
+		w.log.Error("Worker: Could not load a delivery", "delivery", ref.Delivery, "error", err)
+	}
+	return store.Job{}, false, storeFailed()
 }
 
 // takeSlot waits for a slot, and reports false if the workers stop meanwhile.
@@ -144,10 +170,11 @@ func (w *worker) takeSlot() bool {
 
 // deliver makes an attempt and records it.
 func (w *worker) deliver(ctx context.Context, job store.Job) error {
-	r, err := w.attempt(ctx, w.transport, job)
-	if err != nil {
+	r := w.attempt(ctx, w.transport, job)
+	if r.cutOff {
+		// That says nothing about the endpoint.
 		w.log.Info("Worker: Attempt cut off; it will be made again", "delivery", job.Delivery.ID)
-		return &queue.Again{Err: err}
+		return &queue.Again{Err: errStopping}
 	}
 	d, err := w.record(ctx, job, r)
 	if err != nil {
@@ -166,8 +193,10 @@ func unservable(job store.Job) string {
 	switch {
 	case job.Endpoint == nil:
 		return "the endpoint was deleted"
-	case job.Endpoint.Disabled && job.Delivery.Trigger != store.TriggerTest:
+	case job.Endpoint.Disabled:
 		return "the endpoint is disabled"
+	case job.Delivery.Trigger == store.TriggerTest:
+		return "the process that sent the test ended before the answer came"
 	case job.Event == nil || len(job.Event.Payload) == 0:
 		return "the event's payload is no longer kept"
 	}

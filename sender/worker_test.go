@@ -58,6 +58,28 @@ func TestProfilesServeTheirEndpoints(t *testing.T) {
 	}
 }
 
+// TestRotationThatWouldBreakIsRefused: once the old secrets have expired, the
+// second scheme would have none.
+func TestRotationThatWouldBreakIsRefused(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	symmetric := signing.SHA256("X-Sig")
+	f.cfg.Profile.Signing = signing.Multi(signing.StandardWebhooks(signing.Asymmetric()), symmetric)
+	key, err1 := signing.NewAsymmetricSecret()
+	secret, err2 := symmetric.NewSecret()
+	if err := errors.Join(err1, err2); err != nil {
+		t.Fatal(err)
+	}
+	e := f.endpoint(store.Endpoint{URL: "http://127.0.0.1:1", Secrets: []store.Secret{{Value: key}, {Value: secret}}})
+	_, err := sender.RotateSecret(f.ctx, f.cfg, tenant, e.ID, time.Hour)
+	if !errors.Is(err, sender.ErrInvalid) || !strings.Contains(err.Error(), "Endpoint.Secrets cannot be rotated one at a time") {
+		t.Errorf("RotateSecret = %v", err)
+	}
+	if got, err := f.store.GetEndpoint(f.ctx, tenant, e.ID); err != nil || got.Version != e.Version {
+		t.Errorf("the endpoint was changed: %v", err)
+	}
+}
+
 func TestRotationSignsWithBothSecretsUntilTheOldOneExpires(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -122,6 +144,15 @@ func TestUnservableDeliveriesAreCanceled(t *testing.T) {
 				f.t.Fatal(err)
 			}
 		}, "the endpoint was deleted"},
+		"test": {func(f *fixture, _ store.Endpoint) {
+			f.store.override(func(s *faultyStore) {
+				s.loadJob = func(ctx context.Context, tenant, id string) (store.Job, error) {
+					job, err := store.LoadJob(ctx, s.Store, tenant, id)
+					job.Delivery.Trigger = store.TriggerTest
+					return job, err
+				}
+			})
+		}, "the process that sent the test ended before the answer came"},
 		"purged": {func(f *fixture, _ store.Endpoint) {
 			f.store.override(func(s *faultyStore) {
 				s.loadJob = func(ctx context.Context, tenant, id string) (store.Job, error) {
@@ -148,7 +179,7 @@ func TestUnservableDeliveriesAreCanceled(t *testing.T) {
 				t.Error("an attempt was made")
 			}
 			f.eventually(func() bool { return len(told(f.told, &f.told.canceled)) == 1 })
-			if got := told(f.told, &f.told.canceled)[0].Delivery; got != d {
+			if got := told(f.told, &f.told.canceled)[0].Delivery; got.ID != d.ID || got.Version != d.Version || got.State != d.State {
 				t.Errorf("DeliveryCanceled was told of %+v, stored is %+v", got, d)
 			}
 		})
@@ -325,7 +356,7 @@ func TestSecretsStayHidden(t *testing.T) {
 	leaky := &leakyScheme{Scheme: signing.StandardWebhooks()}
 	f.cfg.Profile.Signing = leaky
 	r := sendertest.NewReceiver(t, nil)
-	e := f.endpoint(store.Endpoint{URL: r.URL(), Headers: http.Header{"Authorization": {"Bearer hunter2"}, "X-Plain": {"shown"}}})
+	e := f.endpoint(store.Endpoint{URL: r.URL(), Headers: http.Header{"Authorization": {"Bearer hunter2"}, "X-Plain": {"hunter2"}}})
 	f.work()
 	receipt, err := f.sender().Send(f.ctx, sender.Event{Tenant: tenant, Type: "a.b", Payload: []byte(`"sensitive data"`)})
 	if err != nil {
@@ -358,7 +389,7 @@ func TestSecretsStayHidden(t *testing.T) {
 			}
 		}
 	}
-	if !strings.Contains(string(attempts), "shown") || r.Requests()[0].Header.Get("Authorization") != "Bearer hunter2" {
+	if !strings.Contains(string(attempts), `"X-Plain":["[redacted]"]`) || r.Requests()[0].Header.Get("Authorization") != "Bearer hunter2" {
 		t.Error("the endpoint's headers were not sent or not recorded")
 	}
 }
@@ -543,6 +574,17 @@ func TestPing(t *testing.T) {
 	if d, err = f.store.GetDelivery(f.ctx, tenant, a.DeliveryID); err != nil || d.State != store.Failed || d.EventType != "jam.created" {
 		t.Errorf("recorded: %+v, %v; want failed, never retried", d, err)
 	}
+	r.Script(sendertest.Hang())
+	impatient, cancel := context.WithTimeout(f.ctx, 100*time.Millisecond)
+	defer cancel()
+	a, err = sender.Ping(impatient, f.cfg, e.ID, sender.Event{Tenant: tenant})
+	if err != nil || a.Succeeded || a.ErrorClass != store.ErrorTimeout {
+		t.Fatalf("Ping without patience = %+v, %v", a, err)
+	}
+	if d, err = f.store.GetDelivery(f.ctx, tenant, a.DeliveryID); err != nil || d.State != store.Failed {
+		t.Errorf("recorded: %+v, %v; want failed", d, err)
+	}
+
 	if _, err := sender.Ping(f.ctx, f.cfg, "ep_none", sender.Event{Tenant: tenant}); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("Ping of nothing = %v", err)
 	}

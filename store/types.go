@@ -73,11 +73,16 @@ func (e Endpoint) Clone() Endpoint {
 	return e
 }
 
-// Format prints e with its secrets redacted, whatever the verb: fmt shows a
-// pointer that does not fit its verb, such as a *Endpoint in a struct that is
-// printed with %s, without asking the methods of what is in it.
+// Format prints e with its secrets and the values of its headers redacted,
+// whatever the verb: fmt shows a pointer that does not fit its verb, such as a
+// *Endpoint in a struct that is printed with %s, without asking the methods of
+// what is in it.
 func (e Endpoint) Format(f fmt.State, verb rune) {
 	type endpoint Endpoint // without this method
+	e.Headers = e.Headers.Clone()
+	for name := range e.Headers {
+		e.Headers[name] = []string{redacted}
+	}
 	format := "%+v"
 	if verb == 'v' {
 		format = fmt.FormatString(f, verb)
@@ -85,9 +90,11 @@ func (e Endpoint) Format(f fmt.State, verb rune) {
 	fmt.Fprintf(f, format, endpoint(e))
 }
 
-// LogValue names the endpoint in a log without its secrets and headers.
+// LogValue names the endpoint in a log without its secrets, its headers and
+// its URL's query, all of which may be credentials.
 func (e Endpoint) LogValue() slog.Value {
-	return slog.GroupValue(slog.String("id", e.ID), slog.String("tenant", e.Tenant), slog.String("url", e.URL))
+	address, _, _ := strings.Cut(e.URL, "?")
+	return slog.GroupValue(slog.String("id", e.ID), slog.String("tenant", e.Tenant), slog.String("url", address))
 }
 
 // Secret signs an endpoint's requests. It shows itself only through Value:

@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
 	"go.uber.org/goleak"
 
 	"github.com/outhook/outhook/internal/testenv"
@@ -55,7 +57,7 @@ func (b *bench) run(t *testing.T, handle Handler) (stop func()) {
 
 func (b *bench) enqueue(t *testing.T, ref Ref, at time.Time) {
 	t.Helper()
-	if added, err := b.Enqueue(b.ctx, ref, "ep_1", at, ""); err != nil || !added {
+	if added, err := b.Enqueue(b.ctx, ref, "ep_1", at); err != nil || !added {
 		t.Fatalf("Enqueue = %v, %v", added, err)
 	}
 }
@@ -78,17 +80,15 @@ func TestEnqueueTwiceIsHarmless(t *testing.T) {
 	for i, test := range []struct {
 		ref  Ref
 		at   time.Time
-		salt string
 		want bool
 	}{
-		{ref, time.Now(), "", true},
-		{ref, time.Now(), "", false},
-		{ref, time.Now().Add(time.Hour), "", false},
-		{ref, time.Now(), "again", true},
-		{ref, time.Now(), "again", false},
-		{Ref{Tenant: "t", Delivery: "dlv_1", Round: 2}, time.Now().Add(time.Hour), "", true},
+		{ref, time.Now(), true},
+		{ref, time.Now(), false},
+		{ref, time.Now().Add(time.Hour), false},
+		{Ref{Tenant: "t", Delivery: "dlv_2", Round: 1}, time.Now(), true},
+		{Ref{Tenant: "t", Delivery: "dlv_1", Round: 2}, time.Now().Add(time.Hour), true},
 	} {
-		if added, err := b.Enqueue(b.ctx, test.ref, "ep_1", test.at, test.salt); err != nil || added != test.want {
+		if added, err := b.Enqueue(b.ctx, test.ref, "ep_1", test.at); err != nil || added != test.want {
 			t.Errorf("enqueue %d = %v, %v; want %v", i, added, err, test.want)
 		}
 	}
@@ -104,7 +104,7 @@ func TestBacklogIsWhatAsynqCounts(t *testing.T) {
 	b := newBench(t, 4)
 	for i := range 50 {
 		ref := Ref{Tenant: "t", Delivery: fmt.Sprintf("dlv_%d", i), Round: 1}
-		if _, err := b.Enqueue(b.ctx, ref, fmt.Sprintf("ep_%d", i), time.Now(), ""); err != nil {
+		if _, err := b.Enqueue(b.ctx, ref, fmt.Sprintf("ep_%d", i), time.Now()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -139,6 +139,65 @@ func TestTaskHoldsIDsAlone(t *testing.T) {
 	}
 	if info.MaxRetry < 1_000_000 || info.Timeout < time.Minute || info.Retention != 0 {
 		t.Errorf("task = %+v", info)
+	}
+}
+
+// TestRemoveStranded: a task in each of the states it can be in, as asynq has it
+// and then as a fault leaves it.
+func TestRemoveStranded(t *testing.T) {
+	t.Parallel()
+	const id = "dlv_1.1"
+	now := time.Now()
+	expired := redis.Z{Score: float64(now.Add(-time.Hour).Unix()), Member: id}
+	tests := map[string]struct {
+		at    time.Time
+		state string
+		fault func(ctx context.Context, c *redis.Client) // what makes it stranded
+	}{
+		"pending":   {now, "pending", func(ctx context.Context, c *redis.Client) { c.Del(ctx, "asynq:{q:0}:pending") }},
+		"scheduled": {now.Add(time.Hour), "scheduled", func(ctx context.Context, c *redis.Client) { c.Del(ctx, "asynq:{q:0}:scheduled") }},
+		"retry":     {now, "retry", func(ctx context.Context, c *redis.Client) { c.Del(ctx, "asynq:{q:0}:retry") }},
+		"active":    {now, "active", func(ctx context.Context, c *redis.Client) { c.Del(ctx, "asynq:{q:0}:lease") }},
+		"dead":      {now, "active", func(ctx context.Context, c *redis.Client) { c.ZAdd(ctx, "asynq:{q:0}:lease", expired) }},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, 1)
+			client := b.redis.Client()
+			ref := Ref{Tenant: "t", Delivery: "dlv_1", Round: 1}
+			remove := func(want bool) {
+				t.Helper()
+				if removed, err := b.RemoveStranded(b.ctx, ref, "ep_1"); err != nil || removed != want {
+					t.Fatalf("RemoveStranded = %v, %v; want %v", removed, err, want)
+				}
+			}
+			remove(false) // there is none
+			b.enqueue(t, ref, test.at)
+			began, resume := make(chan struct{}, 1), make(chan error)
+			if test.state == "retry" || test.state == "active" {
+				stop := b.run(t, func(context.Context, Ref) error {
+					began <- struct{}{}
+					return <-resume
+				})
+				defer stop()
+				defer close(resume)
+				receive(t, began)
+			}
+			if test.state == "retry" {
+				resume <- &Again{Wait: time.Hour, Err: errors.New("why")}
+			}
+			for client.HGet(b.ctx, "asynq:{q:0}:t:"+id, "state").Val() != test.state {
+				if b.ctx.Err() != nil {
+					t.Fatalf("the task does not become %s", test.state)
+				}
+			}
+			remove(false) // it may still come
+			test.fault(b.ctx, client)
+			remove(true)
+			b.enqueue(t, ref, now.Add(time.Hour)) // its id is free
+			remove(false)
+		})
 	}
 }
 
@@ -196,6 +255,9 @@ func TestAgainComesAgain(t *testing.T) {
 
 func TestOtherErrorsComeAgainSoon(t *testing.T) {
 	t.Parallel()
+	if got := retryDelay(0, &Again{Wait: math.MinInt64}, nil); got != 0 {
+		t.Errorf("retryDelay of a time long past = %s, want 0", got)
+	}
 	if got := retryDelay(7, asynq.ErrLeaseExpired, nil); got != time.Second {
 		t.Errorf("retryDelay = %s, want 1s", got)
 	}
@@ -255,7 +317,7 @@ func TestRedisDown(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 1)
 	b.redis.Stop()
-	if _, err := b.Enqueue(b.ctx, Ref{Delivery: "dlv_1"}, "ep_1", time.Now(), ""); err == nil || !strings.HasPrefix(err.Error(), "delivery dlv_1: enqueue: ") {
+	if _, err := b.Enqueue(b.ctx, Ref{Delivery: "dlv_1"}, "ep_1", time.Now()); err == nil || !strings.HasPrefix(err.Error(), "delivery dlv_1: enqueue: ") {
 		t.Errorf("Enqueue = %v", err)
 	}
 	if _, err := b.Backlog(b.ctx); err == nil {

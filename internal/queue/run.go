@@ -102,7 +102,7 @@ func (q *Queue) serverConfig(workCtx context.Context, opts RunOptions, shard int
 func retryDelay(_ int, err error, _ *asynq.Task) time.Duration {
 	var again *Again
 	if errors.As(err, &again) {
-		return max(0, again.Wait-lead)
+		return max(0, max(0, again.Wait)-lead)
 	}
 	// A lost lease, or a handler that outlived taskTimeout.
 	return time.Second

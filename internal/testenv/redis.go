@@ -39,7 +39,7 @@ type quiet struct{}
 
 func (quiet) Printf(context.Context, string, ...any) {}
 
-func init() { redis.SetLogger(quiet{}) } // before any client can read it
+func init() { redis.SetLogger(quiet{}) } //nolint:gochecknoinits // before any client can read it
 
 // RedisServer is a Redis that belongs to one test. It keeps nothing on disk:
 // after Stop and Start it is empty. The methods belong to the goroutine of the

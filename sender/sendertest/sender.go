@@ -1,6 +1,7 @@
 package sendertest
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"fmt"
@@ -14,9 +15,14 @@ import (
 // Sender is a sender.Sender that records what it is asked to send and sends
 // nothing. Its zero value is ready for use, and it is safe for concurrent use.
 //
-// It keeps the rule about ids: an event whose ID was sent before in its tenant
-// is a duplicate and not recorded again.
+// It refuses what the real one refuses, with the same errors, and keeps the rule
+// about ids: an event whose ID was sent before in its tenant is a duplicate and
+// not recorded again.
 type Sender struct {
+	// Config is what events are checked against. The zero Config checks against
+	// the defaults.
+	Config sender.Config
+
 	// Err, if set, is what every call returns, as if the Store were down. Set
 	// it before the Sender is used, or with SetErr.
 	Err error
@@ -36,10 +42,16 @@ func (s *Sender) Send(ctx context.Context, e sender.Event) (sender.Receipt, erro
 	if err := cmp.Or(s.Err, ctx.Err()); err != nil {
 		return sender.Receipt{}, err
 	}
-	sent := slices.ContainsFunc(s.events, func(old sender.Event) bool {
-		return e.ID != "" && old.ID == e.ID && old.Tenant == e.Tenant
-	})
-	if sent {
+	if err := sender.ValidateEvent(s.Config, e); err != nil {
+		return sender.Receipt{}, err
+	}
+	for _, old := range s.events {
+		if e.ID == "" || old.ID != e.ID || old.Tenant != e.Tenant {
+			continue
+		}
+		if old.Type != e.Type || !bytes.Equal(old.Payload, e.Payload) {
+			return sender.Receipt{}, fmt.Errorf("event %s: %w", e.ID, sender.ErrEventIDReused)
+		}
 		return sender.Receipt{EventID: e.ID, Duplicate: true}, nil
 	}
 	if e.ID == "" {

@@ -31,12 +31,12 @@ func TestSenderRecords(t *testing.T) {
 	}
 	payload[0] = 'x' // the recorded event is a copy
 	for i, want := range []bool{false, true} {
-		receipt, err := fake.Send(ctx, sender.Event{ID: "e1", Tenant: "t", Type: "a"})
+		receipt, err := fake.Send(ctx, sender.Event{ID: "e1", Tenant: "t", Type: "a", Payload: []byte("{}")})
 		if err != nil || receipt.Duplicate != want {
 			t.Errorf("Send %d of e1 = %+v, %v; want duplicate %v", i, receipt, err, want)
 		}
 	}
-	if receipt, err := fake.Send(ctx, sender.Event{ID: "e1", Tenant: "u", Type: "a"}); err != nil || receipt.Duplicate {
+	if receipt, err := fake.Send(ctx, sender.Event{ID: "e1", Tenant: "u", Type: "a", Payload: []byte("{}")}); err != nil || receipt.Duplicate {
 		t.Errorf("e1 of another tenant = %+v, %v", receipt, err)
 	}
 	if events := fake.Events(); len(events) != 3 || string(events[0].Payload) != "{}" || events[1].ID != "e1" {
@@ -48,6 +48,29 @@ func TestSenderRecords(t *testing.T) {
 	filter := sender.ReplayFilter{Tenant: "t"}
 	if _, err := fake.Replay(ctx, filter); err != nil || len(fake.Replays()) != 1 {
 		t.Errorf("Replay = %v, Replays = %+v", err, fake.Replays())
+	}
+}
+
+func TestSenderRefusesWhatTheRealOneRefuses(t *testing.T) {
+	t.Parallel()
+	var fake sendertest.Sender
+	good := sender.Event{ID: "e1", Tenant: "t", Type: "a", Payload: []byte("{}")}
+	if _, err := fake.Send(t.Context(), good); err != nil {
+		t.Fatal(err)
+	}
+	reused := good
+	reused.Payload = []byte("[]")
+	if _, err := fake.Send(t.Context(), reused); !errors.Is(err, sender.ErrEventIDReused) {
+		t.Errorf("another payload under the same ID: %v", err)
+	}
+	fake.Config.MaxPayload = 10
+	for _, bad := range []sender.Event{{}, {Tenant: "t", Type: "bad type!", Payload: good.Payload}, {Tenant: "t", Type: "a", Payload: make([]byte, 11)}} {
+		if _, err := fake.Send(t.Context(), bad); !errors.Is(err, sender.ErrInvalid) {
+			t.Errorf("Send(%+v) = %v, want ErrInvalid", bad, err)
+		}
+	}
+	if n := len(fake.Events()); n != 1 {
+		t.Errorf("%d events were recorded, want 1", n)
 	}
 }
 

@@ -1,0 +1,54 @@
+package sender
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestGateLetsOneThroughAtATime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := gate{tolerance: 2}
+		for i, want := range []bool{true, false, false} { // the first in a row is logged
+			if wait := g.wait(); wait != 0 {
+				t.Fatalf("after %d failures the gate is closed for %s", i, wait)
+			}
+			if logged := g.failed(); logged != want {
+				t.Errorf("failure %d is logged: %v", i+1, logged)
+			}
+		}
+		for _, pause := range []time.Duration{gateFirst, 2 * gateFirst, 4 * gateFirst, 8 * gateFirst, gateLongest, gateLongest} {
+			if wait := g.wait(); wait != pause {
+				t.Fatalf("the gate is closed for %s, want %s", wait, pause)
+			}
+			if g.failed() { // a straggler from before it closed
+				t.Error("a straggler is logged")
+			}
+			<-time.After(pause)
+			if wait := g.wait(); wait != 0 {
+				t.Fatalf("the probe is to wait %s", wait)
+			}
+			if wait := g.wait(); wait <= 0 {
+				t.Fatal("two probes are let through")
+			}
+			if !g.failed() {
+				t.Error("the probe's failure is not logged")
+			}
+		}
+		<-time.After(gateLongest)
+		if g.wait() != 0 {
+			t.Fatal("the probe is to wait")
+		}
+		<-time.After(probePatience)
+		if g.wait() != 0 {
+			t.Fatal("a probe that does not come back keeps the gate closed")
+		}
+		g.worked()
+		for range 2 {
+			if wait := g.wait(); wait != 0 {
+				t.Errorf("the gate that worked is closed for %s", wait)
+			}
+		}
+	})
+}
