@@ -26,6 +26,7 @@ help: ## Print this list
 test: deps ## Run all tests of all modules under the race detector, check coverage, lint
 	scripts/each-module.sh go vet ./...
 	scripts/test.sh
+	@cat coverage/report
 	scripts/coverage.sh $(COVERAGE) $(COVERED)
 	$(MAKE) --no-print-directory lint
 

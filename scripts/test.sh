@@ -7,6 +7,8 @@ cd "$(dirname "$0")/.."
 
 rm -rf coverage
 mkdir coverage
+# What the tests ran on, skipped and measured; go test shows none of it.
+export OUTHOOK_TEST_REPORT=$PWD/coverage/report
 scripts/each-module.sh "$PWD/scripts/test-module.sh" "$PWD/coverage"
 
 # Each test binary reports every block: the highest count of each is kept.

@@ -421,6 +421,6 @@ var announced sync.Once
 // announce says once per test binary what its Redis suites run on.
 func announce(what string) {
 	announced.Do(func() {
-		fmt.Fprintf(os.Stderr, "testenv: %s: Redis suites run on %s\n", filepath.Base(os.Args[0]), what)
+		say(fmt.Sprintf("%s: Redis suites run on %s", filepath.Base(os.Args[0]), what))
 	})
 }

@@ -7,11 +7,39 @@
 package testenv
 
 import (
+	"fmt"
 	"os"
 	"testing"
 )
 
 const requireServers = "OUTHOOK_REQUIRE_SERVERS"
+
+// reportFile names a file that gets a line for each thing that is worth reading
+// though the tests pass: go test shows nothing of a package that passes.
+const reportFile = "OUTHOOK_TEST_REPORT"
+
+// Report logs what a test measured. It is in the test's log, and in the file
+// that OUTHOOK_TEST_REPORT names, which "make test" prints when it is done.
+func Report(t testing.TB, format string, args ...any) {
+	t.Helper()
+	t.Logf(format, args...)
+	say(t.Name() + ": " + fmt.Sprintf(format, args...))
+}
+
+// say writes a line to the report, or to stderr if there is none.
+func say(line string) {
+	out := os.Stderr
+	if name := os.Getenv(reportFile); name != "" {
+		file, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+		if err != nil {
+			fmt.Fprintf(os.Stderr, "testenv: %s: %v\n", reportFile, err)
+			return
+		}
+		defer file.Close()
+		out = file
+	}
+	fmt.Fprintf(out, "testenv: %s\n", line)
+}
 
 // Require skips the test unless ok. Under OUTHOOK_REQUIRE_SERVERS=1 it fails it
 // instead. what names the thing that is missing and how says how to get it, as in
@@ -25,6 +53,7 @@ func Require(t testing.TB, what string, ok bool, how string) {
 	case required():
 		t.Fatalf("%s is required: %s, or unset %s", what, how, requireServers)
 	default:
+		say(fmt.Sprintf("%s: SKIPPED, not tested: %s is missing: %s", t.Name(), what, how))
 		t.Skipf("SKIPPED, not tested: %s is missing: %s", what, how)
 	}
 }

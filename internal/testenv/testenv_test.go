@@ -2,6 +2,8 @@ package testenv_test
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -30,6 +32,18 @@ func TestRequireSkips(t *testing.T) {
 	want := ending{skipped: true, message: "SKIPPED, not tested: node is missing: apt-get install nodejs"}
 	if end != want {
 		t.Errorf("ended with %+v, want %+v", end, want)
+	}
+}
+
+func TestReportReachesItsFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "report")
+	t.Setenv("OUTHOOK_TEST_REPORT", file)
+	testenv.Report(t, "p50 %d ms", 3)
+	testenv.Report(t, "p99 %d ms", 7)
+	got, err := os.ReadFile(file)
+	want := "testenv: TestReportReachesItsFile: p50 3 ms\ntestenv: TestReportReachesItsFile: p99 7 ms\n"
+	if err != nil || string(got) != want {
+		t.Errorf("report = %q, %v; want %q", got, err, want)
 	}
 }
 
