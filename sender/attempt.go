@@ -35,7 +35,7 @@ func (e *engine) attempt(ctx context.Context, transport http.RoundTripper, job s
 		ID: newID("atm_"), DeliveryID: d.ID, Tenant: d.Tenant,
 		EventID: d.EventID, EndpointID: d.EndpointID, EventType: d.EventType,
 		Round: d.Round, Number: d.Attempts + 1, Trigger: d.Trigger,
-		ScheduledAt: d.NextAttemptAt, StartedAt: now(), URL: job.Endpoint.URL,
+		ScheduledAt: d.NextAttemptAt, StartedAt: now(), URL: withoutQuery(job.Endpoint.URL),
 	}}
 	timeout := profile.Timeout
 	if job.Endpoint.Timeout > 0 {
@@ -51,7 +51,7 @@ func (e *engine) attempt(ctx context.Context, transport http.RoundTripper, job s
 	r.verdict = e.judge(profile, r.result)
 	r.attempt.Succeeded = r.verdict == retry.Succeeded
 	if !r.attempt.Succeeded {
-		r.attempt.ErrorClass, r.attempt.Error = explain(err, attemptCtx, timeout, r.result.Status)
+		r.attempt.ErrorClass, r.attempt.Error = explain(attemptCtx, err, timeout, r.result.Status)
 		if r.cutOff {
 			r.attempt.ErrorClass, r.attempt.Error = store.ErrorTimeout, "no answer before the sender stopped waiting"
 		}

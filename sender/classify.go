@@ -26,14 +26,14 @@ func (e *classError) Error() string { return e.err.Error() }
 func (e *classError) Unwrap() error { return e.err }
 
 // explain says why an attempt failed, in a word and a sentence.
-func explain(err error, ctx context.Context, timeout time.Duration, status int) (store.ErrorClass, string) {
-	var own *classError
-	switch {
-	case err == nil:
+func explain(ctx context.Context, err error, timeout time.Duration, status int) (store.ErrorClass, string) {
+	if err == nil {
 		return store.ErrorStatus, strings.TrimSpace(fmt.Sprintf("answered %d %s", status, http.StatusText(status)))
-	case errors.As(err, &own):
+	}
+	if own, ok := errors.AsType[*classError](err); ok {
 		return own.class, err.Error()
-	case ctx.Err() != nil:
+	}
+	if ctx.Err() != nil {
 		return store.ErrorTimeout, fmt.Sprintf("no answer within %s", timeout)
 	}
 	return classify(err), err.Error()
@@ -41,19 +41,16 @@ func explain(err error, ctx context.Context, timeout time.Duration, status int) 
 
 // classify finds the class of a transport's error.
 func classify(err error) store.ErrorClass {
-	var (
-		dns     *net.DNSError
-		op      *net.OpError
-		timeout net.Error
-	)
+	dial, isOp := errors.AsType[*net.OpError](err)
+	timeout, isNet := errors.AsType[net.Error](err)
 	switch {
-	case errors.As(err, &dns):
+	case is[*net.DNSError](err):
 		return store.ErrorDNS
 	case isTLS(err):
 		return store.ErrorTLS
-	case errors.As(err, &timeout) && timeout.Timeout():
+	case isNet && timeout.Timeout():
 		return store.ErrorTimeout
-	case errors.As(err, &op) && op.Op == "dial":
+	case isOp && dial.Op == "dial":
 		return store.ErrorConnect
 	case isProtocol(err):
 		return store.ErrorProtocol
@@ -64,17 +61,15 @@ func classify(err error) store.ErrorClass {
 	return store.ErrorOther
 }
 
+// is reports whether err is, or wraps, an E.
+func is[E error](err error) bool {
+	_, ok := errors.AsType[E](err)
+	return ok
+}
+
 func isTLS(err error) bool {
-	var (
-		record    tls.RecordHeaderError
-		alert     tls.AlertError
-		verify    *tls.CertificateVerificationError
-		authority x509.UnknownAuthorityError
-		hostname  x509.HostnameError
-		invalid   x509.CertificateInvalidError
-	)
-	return errors.As(err, &record) || errors.As(err, &alert) || errors.As(err, &verify) ||
-		errors.As(err, &authority) || errors.As(err, &hostname) || errors.As(err, &invalid) ||
+	return is[tls.RecordHeaderError](err) || is[tls.AlertError](err) || is[*tls.CertificateVerificationError](err) ||
+		is[x509.UnknownAuthorityError](err) || is[x509.HostnameError](err) || is[x509.CertificateInvalidError](err) ||
 		errors.Is(err, http.ErrSchemeMismatch) || strings.Contains(err.Error(), "tls: ")
 }
 

@@ -50,4 +50,4 @@ func (f *faults) check(ok bool, field string, value any, bound string) {
 	}
 }
 
-func (f faults) err() error { return errors.Join(f...) }
+func (f *faults) err() error { return errors.Join(*f...) }

@@ -403,7 +403,7 @@ func TestRetriesAreExact(t *testing.T) {
 	}
 	for i, wait := range []string{"1s", "10s"} {
 		slices.Sort(late[i])
-		testenv.Report(t, "lateness after %s, %d deliveries: min %s, p50 %s, p99 %s, max %s", wait, deliveries,
+		testenv.Reportf(t, "lateness after %s, %d deliveries: min %s, p50 %s, p99 %s, max %s", wait, deliveries,
 			late[i][0], late[i][deliveries/2], late[i][deliveries*99/100], late[i][deliveries-1])
 	}
 }
@@ -474,7 +474,7 @@ func TestRedisMayLoseEverything(t *testing.T) {
 	for _, n := range count {
 		requests += n
 	}
-	testenv.Report(t, "accepted %d, arrived %d, lost %d, requests %d", len(sent), len(count), lost, requests)
+	testenv.Reportf(t, "accepted %d, arrived %d, lost %d, requests %d", len(sent), len(count), lost, requests)
 	if lost != 0 || len(count) != deliveries {
 		t.Errorf("%d of %d events arrived", len(count), deliveries)
 	}

@@ -2,7 +2,6 @@ package sender
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"runtime"
@@ -124,9 +123,8 @@ func (e *engine) guard(who string, f func()) (panicked bool) {
 // secret; the runtime's own errors hold none.
 func (e *engine) logPanic(who string, value any) {
 	text := fmt.Sprintf("%T", value)
-	var runtimeError runtime.Error
-	if err, ok := value.(error); ok && errors.As(err, &runtimeError) {
-		text = runtimeError.Error()
+	if err, ok := value.(runtime.Error); ok {
+		text = err.Error()
 	}
 	e.log.Error(who+": Recovered from a panic", slog.String("panic", text), slog.String("stack", string(debug.Stack())))
 }

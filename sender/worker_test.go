@@ -356,7 +356,7 @@ func TestSecretsStayHidden(t *testing.T) {
 	leaky := &leakyScheme{Scheme: signing.StandardWebhooks()}
 	f.cfg.Profile.Signing = leaky
 	r := sendertest.NewReceiver(t, nil)
-	e := f.endpoint(store.Endpoint{URL: r.URL(), Headers: http.Header{"Authorization": {"Bearer hunter2"}, "X-Plain": {"hunter2"}}})
+	e := f.endpoint(store.Endpoint{URL: r.URL() + "/in?token=hunter2", Headers: http.Header{"Authorization": {"Bearer hunter2"}, "X-Plain": {"hunter2"}}})
 	f.work()
 	receipt, err := f.sender().Send(f.ctx, sender.Event{Tenant: tenant, Type: "a.b", Payload: []byte(`"sensitive data"`)})
 	if err != nil {
@@ -388,6 +388,9 @@ func TestSecretsStayHidden(t *testing.T) {
 				t.Errorf("%s holds the %s: %.2000s", where, what, text)
 			}
 		}
+	}
+	if got := r.Requests()[0].Path; got != "/in?token=hunter2" {
+		t.Errorf("the request went to %s", got)
 	}
 	if !strings.Contains(string(attempts), `"X-Plain":["[redacted]"]`) || r.Requests()[0].Header.Get("Authorization") != "Bearer hunter2" {
 		t.Error("the endpoint's headers were not sent or not recorded")

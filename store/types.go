@@ -281,7 +281,8 @@ type Attempt struct {
 	EndedAt     time.Time
 	// NextAttemptAt is when the next attempt is due; zero if there is none.
 	NextAttemptAt time.Time
-	// URL is where the request went.
+	// URL is where the request went, without its query, which may hold a
+	// credential.
 	URL string
 	// RequestHeader is what was sent, with credentials redacted.
 	RequestHeader http.Header

@@ -100,8 +100,7 @@ func (q *Queue) serverConfig(workCtx context.Context, opts RunOptions, shard int
 }
 
 func retryDelay(_ int, err error, _ *asynq.Task) time.Duration {
-	var again *Again
-	if errors.As(err, &again) {
+	if again, ok := errors.AsType[*Again](err); ok {
 		return max(0, max(0, again.Wait)-lead)
 	}
 	// A lost lease, or a handler that outlived taskTimeout.
@@ -109,8 +108,8 @@ func retryDelay(_ int, err error, _ *asynq.Task) time.Duration {
 }
 
 func isFailure(err error) bool {
-	var again *Again
-	return errors.As(err, &again) && again.Failed
+	again, ok := errors.AsType[*Again](err)
+	return ok && again.Failed
 }
 
 var errStopped = errors.New("workers have stopped")

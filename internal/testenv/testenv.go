@@ -18,9 +18,9 @@ const requireServers = "OUTHOOK_REQUIRE_SERVERS"
 // though the tests pass: go test shows nothing of a package that passes.
 const reportFile = "OUTHOOK_TEST_REPORT"
 
-// Report logs what a test measured. It is in the test's log, and in the file
+// Reportf logs what a test measured. It is in the test's log, and in the file
 // that OUTHOOK_TEST_REPORT names, which "make test" prints when it is done.
-func Report(t testing.TB, format string, args ...any) {
+func Reportf(t testing.TB, format string, args ...any) {
 	t.Helper()
 	t.Logf(format, args...)
 	say(t.Name() + ": " + fmt.Sprintf(format, args...))
