@@ -115,8 +115,8 @@ func (c Config) putEndpoint(ctx context.Context, e store.Endpoint) (store.Endpoi
 	if err := c.validateEndpoint(e); err != nil {
 		return store.Endpoint{}, err
 	}
-	if err := store.CheckTenant(ctx, c.Store, e.Tenant); err != nil {
-		return store.Endpoint{}, fmt.Errorf("tenant %q: %w", e.Tenant, err)
+	if err := c.checkTenant(ctx, "Endpoint.Tenant", e.Tenant); err != nil {
+		return store.Endpoint{}, err
 	}
 	if err := c.Store.PutEndpoint(ctx, e); err != nil {
 		return store.Endpoint{}, fmt.Errorf("endpoint %q: %w", e.ID, err)

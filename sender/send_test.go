@@ -156,7 +156,7 @@ func TestSendRefusesBadEvents(t *testing.T) {
 		"no tenant":          {func(e *sender.Event) { e.Tenant = "" }, "Event.Tenant"},
 		"all tenants":        {func(e *sender.Event) { e.Tenant = "*" }, "Event.Tenant"},
 		"long tenant":        {func(e *sender.Event) { e.Tenant = strings.Repeat("x", 257) }, "1 to 256"},
-		"unknown tenant":     {func(e *sender.Event) { e.Tenant = "stranger" }, `tenant "stranger": not found`},
+		"unknown tenant":     {func(e *sender.Event) { e.Tenant = "stranger" }, `Event.Tenant is "stranger", must be a tenant that the Store knows: not found`},
 		"no type":            {func(e *sender.Event) { e.Type = "" }, "Event.Type"},
 		"pattern as type":    {func(e *sender.Event) { e.Type = "a.*" }, "Event.Type"},
 		"empty word":         {func(e *sender.Event) { e.Type = "a..b" }, "Event.Type"},
@@ -179,13 +179,27 @@ func TestSendRefusesBadEvents(t *testing.T) {
 				if !errors.Is(err, store.ErrNotFound) {
 					t.Errorf("%v does not wrap store.ErrNotFound", err)
 				}
-				return
 			}
 			var field *sender.FieldError
 			if !errors.Is(err, sender.ErrInvalid) || !errors.As(err, &field) {
 				t.Errorf("%v is no FieldError", err)
 			}
 		})
+	}
+}
+
+// TestTenantThatCannotBeChecked: the Store is down, which is nobody's fault.
+func TestTenantThatCannotBeChecked(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.store.checkTenant = func(string) error { return errInjected }
+	_, err := f.sender().Send(f.ctx, sender.Event{Tenant: tenant, Type: "a.b", Payload: []byte("{}")})
+	if !errors.Is(err, errInjected) || errors.Is(err, sender.ErrInvalid) {
+		t.Errorf("Send = %v, want the store's error", err)
+	}
+	_, err = sender.PutEndpoint(f.ctx, f.cfg, store.Endpoint{Tenant: tenant, URL: "http://127.0.0.1:1"})
+	if !errors.Is(err, errInjected) || errors.Is(err, sender.ErrInvalid) {
+		t.Errorf("PutEndpoint = %v, want the store's error", err)
 	}
 }
 

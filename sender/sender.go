@@ -126,8 +126,8 @@ func (c *client) Send(ctx context.Context, e Event) (Receipt, error) {
 	if err := e.validate(c.cfg); err != nil {
 		return Receipt{}, err
 	}
-	if err := store.CheckTenant(ctx, c.cfg.Store, e.Tenant); err != nil {
-		return Receipt{}, fmt.Errorf("tenant %q: %w", e.Tenant, err)
+	if err := c.cfg.checkTenant(ctx, "Event.Tenant", e.Tenant); err != nil {
+		return Receipt{}, err
 	}
 	event := newEvent(e)
 	deliveries, err := c.fanOut(ctx, event)

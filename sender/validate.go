@@ -1,6 +1,8 @@
 package sender
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -48,6 +50,19 @@ func validID(id string) bool {
 func validTenant(tenant string) bool {
 	return within(len(tenant), 1, maxTenant) && tenant != store.AllTenants &&
 		utf8.ValidString(tenant) && !strings.ContainsFunc(tenant, unicode.IsControl)
+}
+
+// checkTenant asks a Store that knows the host's tenants.
+func (c Config) checkTenant(ctx context.Context, field, tenant string) error {
+	err := store.CheckTenant(ctx, c.Store, tenant)
+	if errors.Is(err, store.ErrNotFound) {
+		unknown := &FieldError{Field: field, Problem: fmt.Sprintf("is %q", tenant), Bound: "a tenant that the Store knows"}
+		return fmt.Errorf("%w: %w", unknown, err)
+	}
+	if err != nil {
+		return fmt.Errorf("tenant %q: %w", tenant, err)
+	}
+	return nil
 }
 
 // validName reports whether name is of letters, digits, '_' and '-'.
