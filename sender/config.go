@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"reflect"
 	"slices"
 	"time"
 
@@ -30,6 +31,7 @@ type Config struct {
 	// lose everything, and is never closed by Outhook. Outhook uses the keys
 	// "asynq:*" in it; its maxmemory-policy should be noeviction. go-redis
 	// prints failures to connect through a logger of its own: redis.SetLogger.
+	// Set its ContextTimeoutEnabled, without which it ignores deadlines.
 	Redis redis.UniversalClient
 
 	// Profile serves the endpoints that name none. Its zero fields have the
@@ -45,7 +47,8 @@ type Config struct {
 	Queue string
 
 	// Shards is the number of queues, 1 to 64. More of them take more tasks per
-	// second from Redis, and cost more round trips while idle.
+	// second from Redis, and cost more round trips while idle. asynq's tools show
+	// each as a server with room for more tasks than Concurrency: most only wait.
 	// Defaults to 4.
 	Shards int
 
@@ -137,7 +140,6 @@ type Profile struct {
 	TypeHeader string
 }
 
-// The bounds of a timeout.
 const (
 	minTimeout = 100 * time.Millisecond
 	// MaxTimeout is the longest timeout that a profile or endpoint may have.
@@ -192,10 +194,10 @@ func (c Config) longestTimeout() time.Duration {
 // validate reports every fault at once. c has its defaults.
 func (c Config) validate() error {
 	var f faults
-	if c.Store == nil {
+	if isNil(c.Store) {
 		f.add("Config.Store", "is nil", "a store.Store, such as memstore.New()")
 	}
-	if c.Redis == nil {
+	if isNil(c.Redis) {
 		f.add("Config.Redis", "is nil", "a redis.UniversalClient, such as redis.NewClient(…)")
 	}
 	f.check(validName(c.Queue, 64), "Config.Queue", fmt.Sprintf("%q", c.Queue), nameBound(64))
@@ -209,7 +211,7 @@ func (c Config) validate() error {
 	f.check(validHeaderValue(c.UserAgent), "Config.UserAgent", fmt.Sprintf("%q", c.UserAgent), headerValueBound)
 	for i, hook := range c.Hooks {
 		if !implementsHook(hook) {
-			f.add(fmt.Sprintf("Config.Hooks[%d]", i), fmt.Sprintf("is a %T, which has no method of a hook", hook),
+			f.add(fmt.Sprintf("Config.Hooks[%d]", i), fmt.Sprintf("has the type %T, without a method of a hook", hook),
 				"an implementation of at least one of the sender.Hook… interfaces")
 		}
 	}
@@ -220,6 +222,13 @@ func (c Config) validate() error {
 		c.Profiles[name].validate(&f, field)
 	}
 	return f.err()
+}
+
+// isNil sees a nil pointer in an interface, too: a store that could not be
+// opened, and whose error was not looked at.
+func isNil(v any) bool {
+	value := reflect.ValueOf(v)
+	return v == nil || value.Kind() == reflect.Pointer && value.IsNil()
 }
 
 func (p Profile) validate(f *faults, field string) {

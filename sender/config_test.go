@@ -40,6 +40,8 @@ func TestConfigFaultsNameFieldAndBound(t *testing.T) {
 	}{
 		"Store":          {func(c *sender.Config) { c.Store = nil }, "Config.Store is nil, must be a store.Store"},
 		"Redis":          {func(c *sender.Config) { c.Redis = nil }, "Config.Redis is nil, must be a redis.UniversalClient"},
+		"nil Store":      {func(c *sender.Config) { c.Store = (*memstore.Store)(nil) }, "Config.Store is nil"},
+		"nil Redis":      {func(c *sender.Config) { c.Redis = (*redis.Client)(nil) }, "Config.Redis is nil"},
 		"Queue":          {func(c *sender.Config) { c.Queue = "a b" }, `Config.Queue is "a b", must be 1 to 64 letters`},
 		"Shards":         {func(c *sender.Config) { c.Shards = 65 }, "Config.Shards is 65, must be 1 to 64"},
 		"Concurrency":    {func(c *sender.Config) { c.Concurrency = -1 }, "Config.Concurrency is -1, must be 1 to 100000"},
@@ -49,8 +51,8 @@ func TestConfigFaultsNameFieldAndBound(t *testing.T) {
 		"MaxResponse":    {func(c *sender.Config) { c.MaxResponseBody = -2 }, "Config.MaxResponseBody is -2, must be -1 to 1048576"},
 		"MaxRetryAfter":  {func(c *sender.Config) { c.MaxRetryAfter = -2 }, "Config.MaxRetryAfter is -2ns, must be more than 0, or -1"},
 		"UserAgent":      {func(c *sender.Config) { c.UserAgent = "a\nb" }, `Config.UserAgent is "a\nb", must be`},
-		"hook":           {func(c *sender.Config) { c.Hooks = []sender.Hook{nil} }, "Config.Hooks[0] is a <nil>, which has no method of a hook"},
-		"other hook":     {func(c *sender.Config) { c.Hooks = []sender.Hook{t} }, "Config.Hooks[0] is a *testing.T"},
+		"hook":           {func(c *sender.Config) { c.Hooks = []sender.Hook{nil} }, "Config.Hooks[0] has the type <nil>, without a method of a hook"},
+		"other hook":     {func(c *sender.Config) { c.Hooks = []sender.Hook{t} }, "Config.Hooks[0] has the type *testing.T"},
 		"signing":        {func(c *sender.Config) { c.Profile.Signing = signing.SHA256("a b") }, "Config.Profile.Signing is faulty"},
 		"retry":          {func(c *sender.Config) { c.Profile.Retry = retry.Schedule{} }, "Config.Profile.Retry is faulty"},
 		"timeout":        {func(c *sender.Config) { c.Profile.Timeout = time.Hour }, "Config.Profile.Timeout is 1h0m0s, must be 100ms to 1m0s"},
@@ -210,6 +212,22 @@ func TestEndpointFaultsNameFieldAndBound(t *testing.T) {
 				t.Error("something was written")
 			}
 		})
+	}
+}
+
+func TestEndpointReportsAllFaultsAtOnce(t *testing.T) {
+	t.Parallel()
+	_, err := sender.PutEndpoint(t.Context(), goodConfig(t), store.Endpoint{
+		ID: ".", Profile: "x", URL: "http://me@127.0.0.1:0/#x", Timeout: -1,
+		Headers: http.Header{"a b": {"x"}, "Host": {"x"}, "X": {"\r\n"}},
+	})
+	for _, want := range []string{
+		"Endpoint.ID", "Endpoint.Tenant", "scheme", "user name", "fragment", "port 0", "private network", "Endpoint.Timeout",
+		"Endpoint.Profile", "Headers[a b]", "Headers[Host]", "Headers[X]",
+	} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("the error lacks %q: %v", want, err)
+		}
 	}
 }
 

@@ -32,7 +32,8 @@ func PutEndpoint(ctx context.Context, cfg Config, e store.Endpoint) (store.Endpo
 // RotateSecret gives the endpoint a new secret and lets those it has expire
 // after overlap at the latest, so that the receiver can change over: until
 // then requests carry a signature of each, where the scheme can. An overlap of
-// zero ends the old secrets at once. It returns the endpoint as stored.
+// zero ends the old secrets at once. Of more than ten secrets the oldest ends
+// early. It returns the endpoint as stored.
 //
 // The error wraps store.ErrNotFound if the tenant has no such endpoint, and
 // ErrInvalid if its scheme needs several secrets, so that one does not do.
@@ -62,7 +63,7 @@ func RotateSecret(ctx context.Context, cfg Config, tenant, endpointID string, ov
 			if old.ExpiresAt.IsZero() || old.ExpiresAt.After(ends) {
 				old.ExpiresAt = ends
 			}
-			if old.Active(time.Now()) {
+			if old.Active(time.Now()) && len(secrets) < maxSecrets {
 				secrets = append(secrets, old)
 			}
 		}

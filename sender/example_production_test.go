@@ -2,6 +2,7 @@ package sender_test
 
 import (
 	"context"
+	"log"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -28,14 +29,12 @@ func Example_production() {
 		Redis:       rdb,
 		Concurrency: 256, // attempts at once in this process
 		Logger:      slog.Default(),
-		Hooks:       []sender.Hook{alerts{}},
 	}
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := sender.RunWorkers(ctx, cfg); err != nil { // blocks, drains, returns nil
-		slog.Error("outhook", "error", err)
-		os.Exit(1)
+		log.Fatal(err)
 	}
 	// readme:end production
 }

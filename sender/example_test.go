@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/outhook/outhook/retry"
@@ -30,14 +31,16 @@ type demo struct {
 	stop     func()
 }
 
-func startDemo(answers ...sendertest.Answer) demo {
+func startDemo(answers ...sendertest.Answer) demo { return startDemoWith(nil, answers...) }
+
+func startDemoWith(hooks []sender.Hook, answers ...sendertest.Answer) demo {
 	env, err := senderdev.Start()
 	if err != nil {
 		panic(err)
 	}
 	d := demo{cfg: env.Config, attempts: make(attemptHook, 100)}
 	d.cfg.Profile.Retry = retry.Schedule{0, time.Second}
-	d.cfg.Hooks = []sender.Hook{d.attempts}
+	d.cfg.Hooks = slices.Concat(hooks, []sender.Hook{d.attempts})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- sender.RunWorkers(ctx, d.cfg) }()
@@ -193,6 +196,7 @@ func ExamplePutEndpoint() {
 	// [[redacted]] <nil>
 	// true
 	// Endpoint.URL has the scheme "http", must be an https URL (Config.UnsafeAllowLocal permits http)
+	// Endpoint.URL names this machine or a private network, must be public (Config.UnsafeAllowLocal permits others)
 	// Endpoint.Headers[Host] is reserved, must be a header that neither HTTP nor the profile sets
 }
 
@@ -237,6 +241,44 @@ func ExampleRunWorkers() {
 	// <nil>
 }
 
+// What a product's webhook page shows comes from the Store.
+func Example_deliveryLog() {
+	d := startDemo(sendertest.Status(500), sendertest.Body(503, "try later"))
+	defer d.stop()
+	ctx, cfg := context.Background(), d.cfg
+	s, err := sender.New(cfg)
+	if err != nil {
+		panic(err)
+	}
+	if _, err := s.Send(ctx, sender.Event{Tenant: "ws_1", Type: "order.paid", Payload: []byte(`{}`)}); err != nil {
+		panic(err)
+	}
+	d.show()
+	d.show()
+
+	// readme:begin log
+	failed := store.DeliveryFilter{Tenant: "ws_1", States: []store.DeliveryState{store.Failed}, Limit: 20}
+	page, err := cfg.Store.ListDeliveries(ctx, failed) // newest first; page.Next continues it
+	if err != nil {
+		panic(err)
+	}
+	for _, d := range page.Items {
+		fmt.Println(d.EventType, d.State, d.LastError)
+		attempts := store.AttemptFilter{Tenant: "ws_1", DeliveryID: d.ID}
+		for a, err := range store.AllAttempts(ctx, cfg.Store, attempts) {
+			fmt.Printf("  attempt %d: %d %s %v\n", a.Number, a.Status, a.ResponseBody, err)
+		}
+	}
+	// readme:end log
+
+	// Output:
+	// round 1, attempt 1 (schedule): 500, delivery pending
+	// round 1, attempt 2 (schedule): 503, delivery failed
+	// order.paid failed answered 503 Service Unavailable
+	//   attempt 2: 503 try later <nil>
+	//   attempt 1: 500  <nil>
+}
+
 // One process serves two products: each endpoint names the profile of its own.
 func ExampleConfig_profiles() {
 	env, err := senderdev.Start()
@@ -270,20 +312,29 @@ func ExampleConfig_profiles() {
 // alerts is a Hook: it implements those of the interfaces that it wants.
 type alerts struct{}
 
+func (alerts) EndpointDisabled(_ context.Context, e sender.EndpointDisabled) {
+	fmt.Println("tell the customer:", e.Endpoint.DisabledReason)
+}
+
 func (alerts) DeliveryExhausted(_ context.Context, e sender.DeliveryExhausted) {
 	fmt.Println("gave up:", e.Delivery.EventType, e.Delivery.LastError)
 }
 
 // A Hook is told what happens.
 func ExampleHook() {
-	d := startDemo(sendertest.Status(500))
+	hooks := []sender.Hook{alerts{}} // Config.Hooks
+	d := startDemoWith(hooks, sendertest.Status(500))
 	defer d.stop()
-	cfg := d.cfg
-	cfg.Hooks = []sender.Hook{alerts{}}
 
-	if _, err := sender.Ping(context.Background(), cfg, d.endpoint.ID, sender.Event{Tenant: "ws_1"}); err != nil {
+	s, err := sender.New(d.cfg)
+	if err != nil {
 		panic(err)
 	}
+	if _, err := s.Send(context.Background(), sender.Event{Tenant: "ws_1", Type: "order.paid", Payload: []byte(`{}`)}); err != nil {
+		panic(err)
+	}
+	<-d.attempts
+	<-d.attempts
 	// Output:
-	// gave up: webhook.test answered 500 Internal Server Error
+	// gave up: order.paid answered 500 Internal Server Error
 }

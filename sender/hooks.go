@@ -43,7 +43,9 @@ type AttemptFinished struct {
 	Delivery store.Delivery
 }
 
-// HookDeliveryExhausted is told of each delivery that ended as failed.
+// HookDeliveryExhausted is told of each delivery that ended as failed, whether
+// its schedule was used up or the answer said that no further attempt makes
+// sense. A ping that fails is not such a delivery.
 type HookDeliveryExhausted interface {
 	DeliveryExhausted(ctx context.Context, e DeliveryExhausted)
 }
@@ -75,6 +77,15 @@ type HookEndpointDisabled interface {
 type EndpointDisabled struct {
 	Endpoint store.Endpoint
 }
+
+// LogValue names the event in a log without its payload.
+func (e EventAccepted) LogValue() slog.Value {
+	return slog.GroupValue(slog.String("id", e.Event.ID), slog.String("tenant", e.Event.Tenant),
+		slog.String("type", e.Event.Type), slog.Int("deliveries", len(e.Deliveries)))
+}
+
+// LogValue names the endpoint in a log without its credentials.
+func (e EndpointDisabled) LogValue() slog.Value { return e.Endpoint.LogValue() }
 
 // HookEnqueueFailed is told of each delivery that was stored and could not be
 // enqueued. It is not lost: the sweeper enqueues it later. Many of them mean

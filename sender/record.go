@@ -31,7 +31,7 @@ func (e *engine) record(ctx context.Context, job store.Job, r run) (store.Delive
 	callHooks(e, func(h HookAttemptFinished) {
 		h.AttemptFinished(ctx, AttemptFinished{Attempt: a.Clone(), Delivery: d})
 	})
-	if d.State == store.Failed && d.Round == a.Round {
+	if d.State == store.Failed && d.Round == a.Round && d.Trigger != store.TriggerTest {
 		callHooks(e, func(h HookDeliveryExhausted) { h.DeliveryExhausted(ctx, DeliveryExhausted{Delivery: d}) })
 	}
 	if r.verdict == retry.Gone {

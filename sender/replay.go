@@ -10,11 +10,11 @@ import (
 )
 
 // ReplayFilter selects deliveries to replay. Each field that is not zero
-// narrows it.
+// narrows it. Pings are never replayed.
 type ReplayFilter struct {
 	// Tenant is required.
 	Tenant string
-	// EndpointID and EventType select by what went where.
+	// EndpointID and EventType select by what went where. EventType is exact.
 	EndpointID string
 	EventType  string
 	// States selects deliveries in any of these states.
@@ -26,6 +26,20 @@ type ReplayFilter struct {
 	Until time.Time
 }
 
+// Validate reports every fault at once, each a *FieldError, as Replay does before
+// it begins.
+func (f ReplayFilter) Validate() error {
+	var found faults
+	found.check(validTenant(f.Tenant), "ReplayFilter.Tenant", fmt.Sprintf("%q", f.Tenant), tenantBound)
+	found.check(f.EventType == "" || validType(f.EventType), "ReplayFilter.EventType", fmt.Sprintf("%q", f.EventType), typeBound)
+	for i, state := range f.States {
+		known := state == store.Succeeded || state == store.Failed || state == store.Canceled || state == store.Pending
+		found.check(known, fmt.Sprintf("ReplayFilter.States[%d]", i), fmt.Sprintf("%q", state), "one of the states of package store")
+	}
+	found.check(f.Since.IsZero() || f.Until.IsZero() || f.Until.After(f.Since), "ReplayFilter.Until", f.Until, "after Since")
+	return found.err()
+}
+
 // ReplayResult counts what Replay did.
 type ReplayResult struct {
 	// Replayed deliveries are pending again.
@@ -34,6 +48,9 @@ type ReplayResult struct {
 	// or something else changed them at the same time.
 	Skipped int
 }
+
+// errTest: a ping is made once and never retried.
+var errTest error = &FieldError{Field: "delivery", Problem: "is a test", Bound: "one of an event: ping the endpoint again"}
 
 // Resend implements [Sender].
 func (c *client) Resend(ctx context.Context, tenant, deliveryID string) (store.Delivery, error) {
@@ -44,6 +61,9 @@ func (c *client) Resend(ctx context.Context, tenant, deliveryID string) (store.D
 		d, err := c.cfg.Store.GetDelivery(ctx, tenant, deliveryID)
 		if err != nil {
 			return store.Delivery{}, fmt.Errorf("resend delivery %q: %w", deliveryID, err)
+		}
+		if d.Trigger == store.TriggerTest {
+			return store.Delivery{}, fmt.Errorf("resend delivery %q: %w", deliveryID, errTest)
 		}
 		if err := c.checkEndpoint(ctx, d); err != nil {
 			return store.Delivery{}, fmt.Errorf("resend delivery %q: %w", deliveryID, err)
@@ -63,8 +83,8 @@ func (c *client) Resend(ctx context.Context, tenant, deliveryID string) (store.D
 // Replay implements [Sender].
 func (c *client) Replay(ctx context.Context, f ReplayFilter) (ReplayResult, error) {
 	var result ReplayResult
-	if !validTenant(f.Tenant) {
-		return result, &FieldError{Field: "ReplayFilter.Tenant", Problem: fmt.Sprintf("is %q", f.Tenant), Bound: tenantBound}
+	if err := f.Validate(); err != nil {
+		return result, err
 	}
 	filter := store.DeliveryFilter{
 		Tenant: f.Tenant, EndpointID: f.EndpointID, EventType: f.EventType,
@@ -93,6 +113,9 @@ func (c *client) replayPage(ctx context.Context, page []store.Delivery, result *
 	var restarted []store.Delivery
 	defer func() { c.wake(ctx, restarted) }()
 	for _, d := range page {
+		if d.Trigger == store.TriggerTest {
+			continue
+		}
 		err, known := usable[d.EndpointID]
 		if !known {
 			err = c.checkEndpoint(ctx, d)

@@ -71,7 +71,8 @@ type Sender interface {
 	// sees the same webhook-id.
 	//
 	// The error wraps store.ErrNotFound if the tenant has no such delivery or
-	// its endpoint was deleted, and ErrEndpointDisabled if it is disabled.
+	// its endpoint was deleted, ErrEndpointDisabled if it is disabled, and
+	// ErrInvalid if the delivery is a ping's.
 	Resend(ctx context.Context, tenant, deliveryID string) (store.Delivery, error)
 
 	// Replay resends all deliveries that match the filter. If it is cut short

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -159,9 +160,7 @@ func (c Config) validateEndpoint(e store.Endpoint) error {
 	var f faults
 	f.check(validID(e.ID), "Endpoint.ID", fmt.Sprintf("%q", e.ID), idBound)
 	f.check(validTenant(e.Tenant), "Endpoint.Tenant", fmt.Sprintf("%q", e.Tenant), tenantBound)
-	if _, err := c.parseURL(e.URL); err != nil {
-		f = append(f, err)
-	}
+	c.validateURL(&f, e.URL)
 	f.check(validText(e.Description), "Endpoint.Description", fmt.Sprintf("%d bytes", len(e.Description)), textBound)
 	f.check(validText(e.DisabledReason), "Endpoint.DisabledReason", fmt.Sprintf("%d bytes", len(e.DisabledReason)), textBound)
 	f.check(len(e.EventTypes) <= maxEventTypes, "Endpoint.EventTypes",
@@ -175,10 +174,11 @@ func (c Config) validateEndpoint(e store.Endpoint) error {
 	profile, ok := c.profile(e)
 	if !ok {
 		f.add("Endpoint.Profile", fmt.Sprintf("is %q", e.Profile), "empty, or a name in Config.Profiles")
-		return f.err()
 	}
-	profile.validateSecrets(&f, e.Secrets)
-	profile.validateHeaders(&f, e.Headers)
+	validateHeaders(&f, e.Headers, func(name string) bool { return ok && profile.reserved(name) })
+	if ok {
+		profile.validateSecrets(&f, e.Secrets)
+	}
 	return f.err()
 }
 
@@ -204,64 +204,85 @@ func (p Profile) validateSecrets(f *faults, secrets []store.Secret) {
 	}
 }
 
-func (p Profile) validateHeaders(f *faults, header http.Header) {
+func validateHeaders(f *faults, header http.Header, reserved func(name string) bool) {
 	f.check(len(header) <= maxHeaders, "Endpoint.Headers", fmt.Sprintf("%d headers", len(header)),
 		fmt.Sprintf("at most %d", maxHeaders))
-	for name, values := range header {
+	for _, name := range slices.Sorted(maps.Keys(header)) {
 		field := fmt.Sprintf("Endpoint.Headers[%s]", name)
 		switch {
 		case !validHeaderName(name):
 			f.add(field, "is no header name", headerNameBound)
-		case p.reserved(name):
+		case protocolHeader(name) || reserved(name):
 			f.add(field, "is reserved", "a header that neither HTTP nor the profile sets")
-		case len(values) == 0 || !all(values, validHeaderValue):
+		case len(header[name]) == 0 || !all(header[name], validHeaderValue):
 			f.add(field, "has a value that cannot be sent", headerValueBound)
 		}
 	}
 }
 
-// parseURL checks what of a URL can be checked without a name lookup. A URL
-// may hold a credential in its query, so that no error shows it.
-func (c Config) parseURL(raw string) (*url.URL, error) {
-	fault := func(problem, bound string) (*url.URL, error) {
-		return nil, &FieldError{Field: "Endpoint.URL", Problem: problem, Bound: bound}
-	}
+// validateURL checks what of a URL can be checked without a name lookup. A URL
+// may hold a credential in its query, so that no fault shows it.
+func (c Config) validateURL(f *faults, raw string) {
+	const field = "Endpoint.URL"
 	if !within(len(raw), 1, maxURL) || !utf8.ValidString(raw) {
-		return fault(fmt.Sprintf("is %d bytes", len(raw)), fmt.Sprintf("1 to %d bytes of UTF-8", maxURL))
+		f.add(field, fmt.Sprintf("is %d bytes", len(raw)), fmt.Sprintf("1 to %d bytes of UTF-8", maxURL))
+		return
 	}
 	u, err := url.Parse(raw)
-	switch {
-	case err != nil || u.Opaque != "" || u.Hostname() == "":
-		return fault("cannot be parsed", "an absolute https URL")
-	case u.Scheme != "https" && !(u.Scheme == "http" && c.UnsafeAllowLocal):
-		return fault(fmt.Sprintf("has the scheme %q", u.Scheme), "an https URL (Config.UnsafeAllowLocal permits http)")
-	case u.User != nil:
-		return fault("has a user name", "without one: put credentials into Headers[Authorization]")
-	case u.Fragment != "":
-		return fault("has a fragment", "without one: it would not be sent")
-	case !c.UnsafeAllowLocal && localHost(u.Hostname()):
-		return fault("names this machine or a private network", "public (Config.UnsafeAllowLocal permits others)")
+	if err != nil || u.Opaque != "" || u.Hostname() == "" {
+		f.add(field, "cannot be parsed", "an absolute https URL")
+		return
 	}
-	return u, nil
+	if u.Scheme != "https" && !(u.Scheme == "http" && c.UnsafeAllowLocal) {
+		f.add(field, fmt.Sprintf("has the scheme %q", u.Scheme), "an https URL (Config.UnsafeAllowLocal permits http)")
+	}
+	if u.User != nil {
+		f.add(field, "has a user name", "without one: put credentials into Headers[Authorization]")
+	}
+	if u.Fragment != "" {
+		f.add(field, "has a fragment", "without one: it would not be sent")
+	}
+	if port, err := strconv.ParseUint(u.Port(), 10, 16); u.Port() != "" && (err != nil || port == 0) {
+		f.add(field, "has the port "+u.Port(), "on a port from 1 to 65535")
+	}
+	if !c.UnsafeAllowLocal && localHost(u.Hostname()) {
+		f.add(field, "names this machine or a private network", "public (Config.UnsafeAllowLocal permits others)")
+	}
 }
+
+// specialPrefixes are addresses that are global unicast to package netip and
+// lead to nobody's public server (IANA special-purpose registries): shared and
+// benchmark networks, documentation, and IPv6 that carries an IPv4 address.
+var specialPrefixes = []netip.Prefix{
+	netip.MustParsePrefix("0.0.0.0/8"), netip.MustParsePrefix("100.64.0.0/10"), netip.MustParsePrefix("192.0.0.0/24"),
+	netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("192.88.99.0/24"), netip.MustParsePrefix("198.18.0.0/15"),
+	netip.MustParsePrefix("198.51.100.0/24"), netip.MustParsePrefix("203.0.113.0/24"), netip.MustParsePrefix("240.0.0.0/4"),
+	netip.MustParsePrefix("::/96"), netip.MustParsePrefix("64:ff9b::/96"), netip.MustParsePrefix("64:ff9b:1::/48"),
+	netip.MustParsePrefix("100::/64"), netip.MustParsePrefix("2001::/23"), netip.MustParsePrefix("2001:db8::/32"),
+	netip.MustParsePrefix("2002::/16"), netip.MustParsePrefix("3fff::/20"), netip.MustParsePrefix("fec0::/10"),
+}
+
+// localNames are suffixes that no public name has (RFC 6761, RFC 6762, and what
+// clouds and routers use).
+var localNames = []string{".localhost", ".local", ".internal", ".home.arpa", ".lan"}
 
 // localHost reports whether host, as written, can only be this machine or a
 // private network. A name that resolves to such an address is not seen here.
 func localHost(host string) bool {
 	name := strings.ToLower(strings.TrimSuffix(host, "."))
-	if name == "localhost" || strings.HasSuffix(name, ".localhost") {
+	if addr, err := netip.ParseAddr(name); err == nil {
+		addr = addr.Unmap()
+		return !addr.IsGlobalUnicast() || addr.IsPrivate() ||
+			slices.ContainsFunc(specialPrefixes, func(p netip.Prefix) bool { return p.Contains(addr.WithZone("")) })
+	}
+	dot := strings.LastIndexByte(name, '.')
+	if dot < 0 || slices.ContainsFunc(localNames, func(suffix string) bool { return strings.HasSuffix(name, suffix) }) {
 		return true
 	}
-	addr, err := netip.ParseAddr(name)
-	if err != nil {
-		// "127.1" and "0x7f000001" are addresses to some resolvers, and names of
-		// the public DNS to nobody (URL Standard, "ends in a number").
-		last := name[strings.LastIndexByte(name, '.')+1:]
-		_, err := strconv.ParseUint(last, 0, 64)
-		return err == nil
-	}
-	addr = addr.Unmap()
-	return !addr.IsGlobalUnicast() || addr.IsPrivate()
+	// "127.1" and "127.0.0.0x1" are addresses to some resolvers, and names of the
+	// public DNS to nobody (URL Standard, "ends in a number").
+	_, err := strconv.ParseUint(name[dot+1:], 0, 64)
+	return err == nil
 }
 
 func all[T any](items []T, ok func(T) bool) bool {

@@ -410,6 +410,35 @@ func (s *leakyScheme) Sign(ctx context.Context, m signing.Message, secrets []str
 	return s.Scheme.Sign(ctx, m, secrets)
 }
 
+// TestManyRotationsWithinOneOverlap: the oldest of too many secrets ends early.
+func TestManyRotationsWithinOneOverlap(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	_, e := f.receiver()
+	for range 15 {
+		rotated, err := sender.RotateSecret(f.ctx, f.cfg, tenant, e.ID, time.Hour)
+		if err != nil || len(rotated.Secrets) > 10 {
+			t.Fatalf("RotateSecret: %d secrets, %v", len(rotated.Secrets), err)
+		}
+	}
+}
+
+// TestHookEventsHideWhatTheyHold from a log.
+func TestHookEventsHideWhatTheyHold(t *testing.T) {
+	t.Parallel()
+	var buf bytes.Buffer
+	endpoint := store.Endpoint{
+		ID: "ep_1", URL: "https://example.com/?k=hunter2", Headers: http.Header{"X": {"hunter2"}}, Secrets: []store.Secret{{Value: "hunter2"}},
+	}
+	slog.New(slog.NewJSONHandler(&buf, nil)).Info("x",
+		"disabled", sender.EndpointDisabled{Endpoint: endpoint},
+		"accepted", sender.EventAccepted{Event: store.Event{ID: "evt_1", Payload: []byte("hunter2")}})
+	fmt.Fprintf(&buf, "%v %+v", endpoint, &endpoint)
+	if text := buf.String(); strings.Contains(text, "hunter2") || !strings.Contains(text, "ep_1") || !strings.Contains(text, "evt_1") {
+		t.Errorf("logged: %s", text)
+	}
+}
+
 func TestResend(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -545,8 +574,16 @@ func TestReplay(t *testing.T) {
 			t.Errorf("delivery to %s is %s", d.EndpointID, d.State)
 		}
 	}
-	if _, err := s.Replay(f.ctx, sender.ReplayFilter{}); !errors.Is(err, sender.ErrInvalid) {
-		t.Errorf("Replay without a tenant = %v", err)
+	for field, filter := range map[string]sender.ReplayFilter{
+		"Tenant":    {},
+		"EventType": {Tenant: tenant, EventType: "a.*"},
+		"States[1]": {Tenant: tenant, States: []store.DeliveryState{store.Failed, "bogus"}},
+		"Until":     {Tenant: tenant, Since: began, Until: began},
+	} {
+		_, err := s.Replay(f.ctx, filter)
+		if !errors.Is(err, sender.ErrInvalid) || !strings.Contains(err.Error(), "ReplayFilter."+field) {
+			t.Errorf("Replay(%+v) = %v, want a fault of %s", filter, err, field)
+		}
 	}
 }
 
@@ -576,6 +613,16 @@ func TestPing(t *testing.T) {
 	}
 	if d, err = f.store.GetDelivery(f.ctx, tenant, a.DeliveryID); err != nil || d.State != store.Failed || d.EventType != "jam.created" {
 		t.Errorf("recorded: %+v, %v; want failed, never retried", d, err)
+	}
+	// A test is made once, and alarms nobody.
+	if _, err := f.sender().Resend(f.ctx, tenant, d.ID); !errors.Is(err, sender.ErrInvalid) {
+		t.Errorf("Resend of a test = %v", err)
+	}
+	if got, err := f.sender().Replay(f.ctx, sender.ReplayFilter{Tenant: tenant}); err != nil || got != (sender.ReplayResult{}) {
+		t.Errorf("Replay of a test = %+v, %v; want nothing", got, err)
+	}
+	if told := told(f.told, &f.told.exhausted); len(told) != 0 {
+		t.Errorf("DeliveryExhausted was told of a test")
 	}
 	r.Script(sendertest.Hang())
 	impatient, cancel := context.WithTimeout(f.ctx, 100*time.Millisecond)

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// MaxSecrets is how many secrets an endpoint may have, and how many signatures of one header Verify looks at.
+// MaxSecrets is how many secrets a scheme signs with at most, and how many signatures of one header Verify looks at.
 // A rotation needs two; Svix allows ten old ones.
 const MaxSecrets = 32
 

@@ -13,6 +13,9 @@ import (
 )
 
 // Endpoint is a tenant's URL, with what it subscribes to and how it is served.
+//
+// Printed or logged it hides what may be a credential. Marshaled to JSON it
+// hides its Secrets alone: an API maps it to a type of its own.
 type Endpoint struct {
 	// ID identifies the endpoint within its tenant.
 	ID string
@@ -28,8 +31,8 @@ type Endpoint struct {
 	EventTypes []string
 	// Profile names one of the sender's profiles. Empty means the default one.
 	Profile string
-	// Secrets sign the requests, newest first. More than one lives during a
-	// rotation; those that have expired are not used.
+	// Secrets sign the requests, newest first, at most 10. More than one lives
+	// during a rotation; those that have expired are not used.
 	Secrets []Secret
 	// Headers are added to each request. Their values may be credentials.
 	Headers http.Header
@@ -73,12 +76,13 @@ func (e Endpoint) Clone() Endpoint {
 	return e
 }
 
-// Format prints e with its secrets and the values of its headers redacted,
-// whatever the verb: fmt shows a pointer that does not fit its verb, such as a
+// Format prints e with its secrets, the values of its headers and its URL's
+// query redacted, whatever the verb: fmt shows a pointer that does not fit its verb, such as a
 // *Endpoint in a struct that is printed with %s, without asking the methods of
 // what is in it.
 func (e Endpoint) Format(f fmt.State, verb rune) {
 	type endpoint Endpoint // without this method
+	e.URL = address(e.URL)
 	e.Headers = e.Headers.Clone()
 	for name := range e.Headers {
 		e.Headers[name] = []string{redacted}
@@ -93,8 +97,16 @@ func (e Endpoint) Format(f fmt.State, verb rune) {
 // LogValue names the endpoint in a log without its secrets, its headers and
 // its URL's query, all of which may be credentials.
 func (e Endpoint) LogValue() slog.Value {
-	address, _, _ := strings.Cut(e.URL, "?")
-	return slog.GroupValue(slog.String("id", e.ID), slog.String("tenant", e.Tenant), slog.String("url", address))
+	return slog.GroupValue(slog.String("id", e.ID), slog.String("tenant", e.Tenant), slog.String("url", address(e.URL)))
+}
+
+// address is a URL without its query, which may be a credential.
+func address(url string) string {
+	before, _, found := strings.Cut(url, "?")
+	if found {
+		before += "?" + redacted
+	}
+	return before
 }
 
 // Secret signs an endpoint's requests. It shows itself only through Value:
@@ -281,7 +293,7 @@ type Attempt struct {
 	EndedAt     time.Time
 	// NextAttemptAt is when the next attempt is due; zero if there is none.
 	NextAttemptAt time.Time
-	// URL is where the request went, without its query, which may hold a
+	// URL is where the request went, with its query redacted: it may hold a
 	// credential.
 	URL string
 	// RequestHeader is what was sent, with credentials redacted.

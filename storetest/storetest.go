@@ -23,7 +23,11 @@ func Run(t *testing.T, newStore func(t *testing.T) store.Store) {
 	for _, c := range cases() {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			c.exec(t, newStore(t), patience)
+			s := newStore(t)
+			if s == nil {
+				t.Fatal("newStore returned nil: it must return an empty Store")
+			}
+			c.exec(t, s, patience)
 		})
 	}
 }

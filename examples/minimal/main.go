@@ -2,6 +2,8 @@
 // process, with nothing installed.
 //
 //	go run ./examples/minimal
+//
+// readme:begin minimal
 package main
 
 import (
@@ -18,46 +20,37 @@ import (
 )
 
 func main() {
-	if err := run(context.Background()); err != nil {
-		log.Fatal(err)
-	}
-}
-
-func run(ctx context.Context) error {
 	env, err := senderdev.Start() // Redis and a Store inside the process
-	if err != nil {
-		return err
-	}
-	defer env.Close()
+	check(err)
 	cfg := env.Config
 
 	received := make(chan string)
 	customer := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		body, _ := io.ReadAll(r.Body)
+		body, err := io.ReadAll(r.Body)
+		check(err)
 		received <- fmt.Sprintf("%s %s", r.Header.Get("webhook-id"), body)
 	}))
-	defer customer.Close()
+	ctx, stop := context.WithCancel(context.Background())
+	_, err = sender.PutEndpoint(ctx, cfg, store.Endpoint{Tenant: "acme", URL: customer.URL}) // makes its secret
+	check(err)
 
-	endpoint, err := sender.PutEndpoint(ctx, cfg, store.Endpoint{Tenant: "acme", URL: customer.URL})
-	if err != nil {
-		return err
-	}
-	fmt.Println("endpoint:", endpoint.ID) // endpoint.Secrets[0].Value is what the customer verifies with
-
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
 	workers := make(chan error)
 	go func() { workers <- sender.RunWorkers(ctx, cfg) }()
 
 	s, err := sender.New(cfg)
-	if err != nil {
-		return err
-	}
+	check(err)
 	event := sender.Event{ID: "order-17-paid", Tenant: "acme", Type: "order.paid", Payload: []byte(`{"order":17}`)}
-	if _, err := s.Send(ctx, event); err != nil {
-		return err
-	}
+	_, err = s.Send(ctx, event)
+	check(err)
 	fmt.Println("received:", <-received)
 	stop()
-	return <-workers
+	check(<-workers)
 }
+
+func check(err error) {
+	if err != nil {
+		log.Fatal(err)
+	}
+}
+
+// readme:end minimal

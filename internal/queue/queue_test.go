@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/hibiken/asynq"
@@ -156,6 +157,7 @@ func TestRemoveStranded(t *testing.T) {
 	}{
 		"pending":   {now, "pending", func(ctx context.Context, c *redis.Client) { c.Del(ctx, "asynq:{q:0}:pending") }},
 		"scheduled": {now.Add(time.Hour), "scheduled", func(ctx context.Context, c *redis.Client) { c.Del(ctx, "asynq:{q:0}:scheduled") }},
+		"archived":  {now.Add(time.Hour), "scheduled", nil}, // as with asynqmon's button
 		"retry":     {now, "retry", func(ctx context.Context, c *redis.Client) { c.Del(ctx, "asynq:{q:0}:retry") }},
 		"active":    {now, "active", func(ctx context.Context, c *redis.Client) { c.Del(ctx, "asynq:{q:0}:lease") }},
 		"dead":      {now, "active", func(ctx context.Context, c *redis.Client) { c.ZAdd(ctx, "asynq:{q:0}:lease", expired) }},
@@ -193,6 +195,13 @@ func TestRemoveStranded(t *testing.T) {
 				}
 			}
 			remove(false) // it may still come
+			if test.fault == nil {
+				if err := asynq.NewInspectorFromRedisClient(client).ArchiveTask("q:0", id); err != nil {
+					t.Fatal(err)
+				}
+				remove(true)
+				return
+			}
 			test.fault(b.ctx, client)
 			remove(true)
 			b.enqueue(t, ref, now.Add(time.Hour)) // its id is free
@@ -347,7 +356,7 @@ func TestGateLetsNobodyInOnceClosed(t *testing.T) {
 func TestLoggerNeverExits(t *testing.T) {
 	t.Parallel()
 	var buf bytes.Buffer
-	l := logger{slog.New(slog.NewTextHandler(&buf, &slog.HandlerOptions{Level: slog.LevelDebug}))}
+	l := newLogger(slog.New(slog.NewTextHandler(&buf, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	l.Debug("a")
 	l.Info("b")
 	l.Warn("c")
@@ -358,4 +367,30 @@ func TestLoggerNeverExits(t *testing.T) {
 			t.Errorf("the log lacks %s:\n%s", want, &buf)
 		}
 	}
+}
+
+// TestLoggerHoldsBackRepetition: while Redis is down asynq says so several times
+// a second.
+func TestLoggerHoldsBackRepetition(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var buf bytes.Buffer
+		l := newLogger(slog.New(slog.NewTextHandler(&buf, nil)))
+		for i := range 1000 {
+			l.Error("Failed to forward scheduled tasks: try ", i)
+			l.Warn("another message")
+		}
+		<-time.After(logInterval)
+		l.Error("Failed to forward scheduled tasks: again")
+		lines := strings.Count(buf.String(), "\n")
+		if lines != 3 || !strings.Contains(buf.String(), "again\" held_back=999") {
+			t.Errorf("%d lines:\n%s", lines, &buf)
+		}
+		for i := range 1000 { // what is remembered is bounded
+			l.Error(i, " bottles")
+		}
+		if len(l.seen) > logSeen {
+			t.Errorf("%d messages are remembered", len(l.seen))
+		}
+	})
 }

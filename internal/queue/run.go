@@ -59,10 +59,11 @@ func (q *Queue) Run(ctx context.Context, opts RunOptions, handle Handler) error 
 		}
 		return handle(ctx, ref)
 	})
+	log := newLogger(q.opts.Logger)
 	servers := make([]*asynq.Server, 0, q.opts.Shards)
 	var startErr error
 	for i := range q.opts.Shards {
-		server := asynq.NewServerFromRedisClient(q.opts.Redis, q.serverConfig(workCtx, opts, i))
+		server := asynq.NewServerFromRedisClient(q.opts.Redis, q.serverConfig(workCtx, opts, i, log))
 		if startErr = server.Start(task); startErr != nil {
 			startErr = fmt.Errorf("queue %s: start: %w", q.name(i), startErr)
 			break
@@ -84,7 +85,7 @@ func (q *Queue) Run(ctx context.Context, opts RunOptions, handle Handler) error 
 	return startErr
 }
 
-func (q *Queue) serverConfig(workCtx context.Context, opts RunOptions, shard int) asynq.Config {
+func (q *Queue) serverConfig(workCtx context.Context, opts RunOptions, shard int, log *logger) asynq.Config {
 	return asynq.Config{
 		Concurrency:              opts.Handlers,
 		Queues:                   map[string]int{q.name(shard): 1},
@@ -94,7 +95,7 @@ func (q *Queue) serverConfig(workCtx context.Context, opts RunOptions, shard int
 		ShutdownTimeout:          opts.ShutdownTimeout,
 		RetryDelayFunc:           retryDelay,
 		IsFailure:                isFailure,
-		Logger:                   logger{q.opts.Logger},
+		Logger:                   log,
 		LogLevel:                 asynq.WarnLevel,
 	}
 }

@@ -15,12 +15,13 @@ const leaseGrace = 2 * time.Minute
 // removeStranded removes a task that will never run, and only such a one: its
 // hash is there, so that its id is taken, but the list or set that its state
 // names does not have it (after an eviction, or a dequeue whose reply was
-// lost), or its lease ended long ago. It returns 1 if it removed the task.
+// lost), or its lease ended long ago, or somebody archived it with asynq's
+// tools. It returns 1 if it removed the task.
 var removeStranded = redis.NewScript(`
-local task, active, lease, pending, retry, scheduled = unpack(KEYS)
+local task, active, lease, pending, retry, scheduled, archived = unpack(KEYS)
 local id, leases_ended = ARGV[1], tonumber(ARGV[2])
 local state = redis.call("HGET", task, "state")
-local has = true
+local has = state ~= "archived"
 if state == "active" then
 	local score = redis.call("ZSCORE", lease, id)
 	has = score and tonumber(score) > leases_ended
@@ -36,6 +37,7 @@ if has then
 end
 redis.call("LREM", active, 0, id)
 redis.call("ZREM", lease, id)
+redis.call("ZREM", archived, id)
 redis.call("DEL", task)
 return 1
 `)
@@ -48,6 +50,7 @@ func (q *Queue) RemoveStranded(ctx context.Context, ref Ref, endpoint string) (b
 	keys := []string{
 		q.key(shard, "t:"+id), q.key(shard, "active"), q.key(shard, "lease"),
 		q.key(shard, "pending"), q.key(shard, "retry"), q.key(shard, "scheduled"),
+		q.key(shard, "archived"),
 	}
 	ended := time.Now().Add(-leaseGrace).Unix()
 	removed, err := removeStranded.Run(ctx, q.opts.Redis, keys, id, ended).Bool()

@@ -15,9 +15,10 @@ import (
 // Sender is a sender.Sender that records what it is asked to send and sends
 // nothing. Its zero value is ready for use, and it is safe for concurrent use.
 //
-// It refuses what the real one refuses, with the same errors, and keeps the rule
-// about ids: an event whose ID was sent before in its tenant is a duplicate and
-// not recorded again.
+// It refuses events and filters that the real one refuses, with the same errors,
+// and keeps the rule about ids: an event whose ID was sent before in its tenant
+// is a duplicate and not recorded again. It has no deliveries: Resend takes any
+// id for that of one.
 type Sender struct {
 	// Config is what events are checked against. The zero Config checks against
 	// the defaults.
@@ -78,6 +79,9 @@ func (s *Sender) Replay(ctx context.Context, f sender.ReplayFilter) (sender.Repl
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := cmp.Or(s.Err, ctx.Err()); err != nil {
+		return sender.ReplayResult{}, err
+	}
+	if err := f.Validate(); err != nil {
 		return sender.ReplayResult{}, err
 	}
 	s.replays = append(s.replays, f)

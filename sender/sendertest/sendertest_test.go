@@ -69,6 +69,9 @@ func TestSenderRefusesWhatTheRealOneRefuses(t *testing.T) {
 			t.Errorf("Send(%+v) = %v, want ErrInvalid", bad, err)
 		}
 	}
+	if _, err := fake.Replay(t.Context(), sender.ReplayFilter{}); !errors.Is(err, sender.ErrInvalid) || len(fake.Replays()) != 0 {
+		t.Errorf("Replay without a tenant = %v", err)
+	}
 	if n := len(fake.Events()); n != 1 {
 		t.Errorf("%d events were recorded, want 1", n)
 	}
