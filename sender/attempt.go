@@ -35,7 +35,7 @@ func (e *engine) attempt(ctx context.Context, transport http.RoundTripper, job s
 		ID: newID("atm_"), DeliveryID: d.ID, Tenant: d.Tenant,
 		EventID: d.EventID, EndpointID: d.EndpointID, EventType: d.EventType,
 		Round: d.Round, Number: d.Attempts + 1, Trigger: d.Trigger,
-		ScheduledAt: d.NextAttemptAt, StartedAt: now(), URL: withoutQuery(job.Endpoint.URL),
+		ScheduledAt: d.NextAttemptAt, StartedAt: now(), URL: store.RedactURL(job.Endpoint.URL),
 	}}
 	timeout := profile.Timeout
 	if job.Endpoint.Timeout > 0 {

@@ -119,6 +119,30 @@ func TestStoreDownDoesNotSpin(t *testing.T) {
 	}
 }
 
+// TestHungLoadGivesItsSlotBack: a connection to the Store died in silence.
+func TestHungLoadGivesItsSlotBack(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.cfg.Concurrency = 1
+	f.receiver()
+	var calls atomic.Int32
+	f.store.override(func(s *faultyStore) {
+		s.loadJob = func(ctx context.Context, tenant, id string) (store.Job, error) {
+			if calls.Add(1) == 1 {
+				<-ctx.Done()
+				return store.Job{}, ctx.Err()
+			}
+			return store.LoadJob(ctx, s.Store, tenant, id)
+		}
+	})
+	f.work()
+	for _, d := range []store.Delivery{f.send(), f.send()} {
+		if d = f.ended(d); d.State != store.Succeeded {
+			t.Errorf("delivery is %s", d.State)
+		}
+	}
+}
+
 // TestGoneSparesAnEndpointThatWasChanged: the customer has mended it meanwhile.
 func TestGoneSparesAnEndpointThatWasChanged(t *testing.T) {
 	t.Parallel()

@@ -1,10 +1,48 @@
 package sender
 
 import (
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
 )
+
+// TestGateToleratesOneThingThatAlwaysFails: one record that cannot be read says
+// nothing about the others.
+func TestGateToleratesOneThingThatAlwaysFails(t *testing.T) {
+	t.Parallel()
+	g := gate{tolerance: 2}
+	for range 100 {
+		g.failed("dlv_1")
+	}
+	if wait := g.wait(); wait != 0 {
+		t.Errorf("the gate is closed for %s", wait)
+	}
+}
+
+// TestGateTakesBackAProbe: who went through may not have found out.
+func TestGateTakesBackAProbe(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := gate{longest: time.Second}
+		g.failed("")
+		<-time.After(time.Second)
+		for range 3 {
+			if wait := g.wait(); wait != 0 {
+				t.Fatalf("the probe is to wait %s", wait)
+			}
+			g.unused()
+		}
+		for range 5 {
+			g.wait()
+			g.failed("")
+			if wait := g.wait(); wait > time.Second {
+				t.Fatalf("the gate is closed for %s, longer than it may", wait)
+			}
+			<-time.After(time.Second)
+		}
+	})
+}
 
 func TestGateLetsOneThroughAtATime(t *testing.T) {
 	t.Parallel()
@@ -14,7 +52,7 @@ func TestGateLetsOneThroughAtATime(t *testing.T) {
 			if wait := g.wait(); wait != 0 {
 				t.Fatalf("after %d failures the gate is closed for %s", i, wait)
 			}
-			if logged := g.failed(); logged != want {
+			if logged := g.failed(strconv.Itoa(i)); logged != want {
 				t.Errorf("failure %d is logged: %v", i+1, logged)
 			}
 		}
@@ -22,7 +60,7 @@ func TestGateLetsOneThroughAtATime(t *testing.T) {
 			if wait := g.wait(); wait != pause {
 				t.Fatalf("the gate is closed for %s, want %s", wait, pause)
 			}
-			if g.failed() { // a straggler from before it closed
+			if g.failed("straggler") { // a straggler from before it closed
 				t.Error("a straggler is logged")
 			}
 			<-time.After(pause)
@@ -32,7 +70,7 @@ func TestGateLetsOneThroughAtATime(t *testing.T) {
 			if wait := g.wait(); wait <= 0 {
 				t.Fatal("two probes are let through")
 			}
-			if !g.failed() {
+			if !g.failed("probe") {
 				t.Error("the probe's failure is not logged")
 			}
 		}

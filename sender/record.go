@@ -24,14 +24,15 @@ const (
 // record writes the attempt and the delivery's new state, both or neither, and
 // tells the hooks. It returns the delivery as it stands.
 func (e *engine) record(ctx context.Context, job store.Job, r run) (store.Delivery, error) {
-	d, a, err := e.write(ctx, job.Delivery, r)
+	w, err := e.write(ctx, job.Delivery, r)
 	if err != nil {
 		return store.Delivery{}, err
 	}
+	d, a := w.d, w.a
 	callHooks(e, func(h HookAttemptFinished) {
 		h.AttemptFinished(ctx, AttemptFinished{Attempt: a.Clone(), Delivery: d})
 	})
-	if d.State == store.Failed && d.Round == a.Round && d.Trigger != store.TriggerTest {
+	if w.ended && d.State == store.Failed && d.Trigger != store.TriggerTest {
 		callHooks(e, func(h HookDeliveryExhausted) { h.DeliveryExhausted(ctx, DeliveryExhausted{Delivery: d}) })
 	}
 	if r.verdict == retry.Gone {
@@ -43,7 +44,7 @@ func (e *engine) record(ctx context.Context, job store.Job, r run) (store.Delive
 // write tries until the Store has the attempt, or recordFor has passed or ctx
 // is done. A Store that refuses this one record would otherwise have the
 // request repeated for ever: it is offered the attempt's bare outcome last.
-func (e *engine) write(ctx context.Context, d store.Delivery, r run) (store.Delivery, store.Attempt, error) {
+func (e *engine) write(ctx context.Context, d store.Delivery, r run) (writing, error) {
 	w := writing{engine: e, d: d, run: r}
 	wait := backoff.NewExponentialBackOff(
 		backoff.WithInitialInterval(20*time.Millisecond),
@@ -60,47 +61,66 @@ func (e *engine) write(ctx context.Context, d store.Delivery, r run) (store.Deli
 	})
 	if err != nil && ctx.Err() == nil && !errors.Is(err, store.ErrNotFound) {
 		w.run.attempt = bare(r.attempt)
-		err = w.try(ctx)
+		if err = w.try(ctx); errors.Is(err, store.ErrConflict) {
+			err = w.try(ctx) // it knows the change now
+		}
 	}
 	if err != nil {
 		err = w.err // backoff's own says only that the context ended
 	}
-	return w.d, w.a, err
+	return w, err
 }
 
 // writing is an attempt on its way into the Store.
 type writing struct {
 	*engine
-	run run
-	d   store.Delivery // as last seen; once written, as it is
-	a   store.Attempt  // as last offered
-	err error          // of the last try
+	run   run
+	d     store.Delivery // as last seen; once written, as it is
+	a     store.Attempt  // as last offered
+	ended bool           // the write, if it was made, ended the delivery
+	err   error          // of the last try
 }
 
 func (w *writing) try(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()
-	var next store.Delivery
-	next, w.a = w.apply(w.d, w.run)
-	w.err = w.cfg.Store.UpdateDelivery(ctx, next, &w.a)
+	next, a := w.apply(w.d, w.run)
+	w.err = w.cfg.Store.UpdateDelivery(ctx, next, &a)
 	switch {
 	case w.err == nil:
+		w.a, w.ended = a, w.d.State == store.Pending && next.State != store.Pending
 		w.d = next
 		w.d.Version++
 	case errors.Is(w.err, store.ErrNotFound):
 		return backoff.Permanent(w.err)
 	case errors.Is(w.err, store.ErrConflict):
-		fresh, recorded, err := w.reload(ctx, w.d, w.a.ID)
-		if err != nil {
-			w.err = err
-			return err
-		}
-		w.d = fresh
-		if recorded {
-			w.err = nil
-		}
+		w.reload(ctx)
 	}
 	return w.err
+}
+
+// reload reads the delivery afresh and looks whether the attempt was recorded
+// already: a write whose answer was lost looks like a conflict the next time.
+func (w *writing) reload(ctx context.Context) {
+	recorded := store.AllAttempts(ctx, w.cfg.Store, store.AttemptFilter{Tenant: w.d.Tenant, DeliveryID: w.d.ID})
+	for a, err := range recorded {
+		if err != nil {
+			w.err = err
+			return
+		}
+		if a.ID != w.run.attempt.ID {
+			continue
+		}
+		// What was written is what counts: a policy may decide anew each time.
+		w.a, w.ended, w.err = a, a.NextAttemptAt.IsZero(), nil
+		break
+	}
+	fresh, err := w.cfg.Store.GetDelivery(ctx, w.d.Tenant, w.d.ID)
+	if err != nil {
+		w.err = err
+		return
+	}
+	w.d = fresh
 }
 
 // bare is an attempt without what a Store could object to.
@@ -113,36 +133,19 @@ func bare(a store.Attempt) store.Attempt {
 	return a
 }
 
-// reload reads the delivery afresh and looks whether the attempt was recorded
-// already: a write whose answer was lost looks like a conflict the next time.
-func (e *engine) reload(ctx context.Context, d store.Delivery, attemptID string) (store.Delivery, bool, error) {
-	attempts := store.AllAttempts(ctx, e.cfg.Store, store.AttemptFilter{Tenant: d.Tenant, DeliveryID: d.ID})
-	recorded := false
-	for a, err := range attempts {
-		if err != nil {
-			return d, false, err
-		}
-		if recorded = a.ID == attemptID; recorded {
-			break
-		}
-	}
-	fresh, err := e.cfg.Store.GetDelivery(ctx, d.Tenant, d.ID)
-	if err != nil {
-		return d, false, err
-	}
-	return fresh, recorded, nil
-}
-
 // apply returns the delivery and the attempt as they are after the run. If the
 // delivery has moved on since the run began (it was resent, or somebody else
 // ended it), the attempt is only added to its history; likewise if it failed
 // and somebody else made the same attempt, so that the schedule is not used up
-// twice as fast.
+// twice as fast. A success of the round counts even after its failure.
 func (e *engine) apply(d store.Delivery, r run) (store.Delivery, store.Attempt) {
 	a := r.attempt
 	d.UpdatedAt = a.EndedAt
-	doubled := d.Attempts >= a.Number && r.verdict != retry.Succeeded
-	if d.State != store.Pending || d.Round != a.Round || doubled {
+	open := d.State == store.Pending && d.Attempts < a.Number
+	if r.verdict == retry.Succeeded {
+		open = d.State == store.Pending || d.State == store.Failed
+	}
+	if d.Round != a.Round || !open {
 		return d, a
 	}
 	d.Attempts++
@@ -181,12 +184,15 @@ func (e *engine) disableEndpoint(ctx context.Context, endpoint store.Endpoint, a
 		endpoint.DisabledAt = now()
 		endpoint.UpdatedAt = endpoint.DisabledAt
 		endpoint.DisabledReason = fmt.Sprintf("answered %d to delivery %s", a.Status, a.DeliveryID)
-		err := e.cfg.Store.PutEndpoint(ctx, endpoint)
-		if err == nil {
-			break
+		writeCtx, cancel := context.WithTimeout(ctx, storeTimeout)
+		err := e.cfg.Store.PutEndpoint(writeCtx, endpoint)
+		conflict := errors.Is(err, store.ErrConflict)
+		if conflict {
+			endpoint, err = e.cfg.Store.GetEndpoint(writeCtx, endpoint.Tenant, endpoint.ID)
 		}
-		if errors.Is(err, store.ErrConflict) {
-			endpoint, err = e.cfg.Store.GetEndpoint(ctx, endpoint.Tenant, endpoint.ID)
+		cancel()
+		if err == nil && !conflict {
+			break
 		}
 		if err != nil {
 			e.log.Error("Worker: Could not disable an endpoint", "endpoint", endpoint.ID, "error", err)

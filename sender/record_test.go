@@ -64,7 +64,8 @@ func TestRecordWithoutWhatTheStoreRefuses(t *testing.T) {
 	t.Parallel()
 	s := pickyStore{Store: memstore.New()}
 	e, d, r := recordBench(t, s)
-	got, a, err := e.write(t.Context(), d, r)
+	w, err := e.write(t.Context(), d, r)
+	got, a := w.d, w.a
 	if err != nil || got.Attempts != 1 || got.Version != 2 || a.Status != 500 || a.ResponseHeader != nil {
 		t.Fatalf("write = %+v, %+v, %v", got, a, err)
 	}
@@ -76,12 +77,12 @@ func TestRecordWithoutWhatTheStoreRefuses(t *testing.T) {
 func TestRecordReportsTheStoresError(t *testing.T) {
 	t.Parallel()
 	e, d, r := recordBench(t, pickyStore{memstore.New(), errPicky})
-	if _, _, err := e.write(t.Context(), d, r); !errors.Is(err, errPicky) {
+	if _, err := e.write(t.Context(), d, r); !errors.Is(err, errPicky) {
 		t.Errorf("write = %v, want the store's error", err)
 	}
 	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, _, err := e.write(canceled, d, r); !errors.Is(err, errPicky) {
+	if _, err := e.write(canceled, d, r); !errors.Is(err, errPicky) {
 		t.Errorf("write while stopping = %v, want the store's error", err)
 	}
 }
@@ -103,22 +104,83 @@ func TestSameAttemptByTwoWorkers(t *testing.T) {
 			t.Parallel()
 			s := memstore.New()
 			e, d, r := recordBench(t, s)
-			first, _, err := e.write(t.Context(), d, r)
+			first, err := e.write(t.Context(), d, r)
 			if err != nil {
 				t.Fatal(err)
 			}
 			r.attempt.ID, r.verdict = newID("atm_"), test.verdict
-			got, _, err := e.write(t.Context(), d, r)
+			second, err := e.write(t.Context(), d, r)
+			got := second.d
 			if err != nil || got.State != test.state || got.Attempts != test.charged {
 				t.Errorf("delivery = %+v, %v", got, err)
 			}
-			if test.state == store.Pending && !got.NextAttemptAt.Equal(first.NextAttemptAt) {
-				t.Errorf("the next attempt was moved from %s to %s", first.NextAttemptAt, got.NextAttemptAt)
+			if test.state == store.Pending && !got.NextAttemptAt.Equal(first.d.NextAttemptAt) {
+				t.Errorf("the next attempt was moved from %s to %s", first.d.NextAttemptAt, got.NextAttemptAt)
 			}
 			page, err := s.ListAttempts(t.Context(), store.AttemptFilter{Tenant: "t", DeliveryID: d.ID})
 			if err != nil || len(page.Items) != 2 {
 				t.Errorf("%d attempts are recorded, %v; want 2", len(page.Items), err)
 			}
 		})
+	}
+}
+
+// TestLastAttemptByTwoWorkers: the end is told once, and a success counts even
+// after the failure.
+func TestLastAttemptByTwoWorkers(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		verdict retry.Verdict
+		state   store.DeliveryState
+	}{
+		"both failed":      {retry.Retry, store.Failed},
+		"second succeeded": {retry.Succeeded, store.Succeeded},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e, d, r := recordBench(t, memstore.New())
+			r.profile.Retry = retry.Schedule{0}
+			first, err := e.write(t.Context(), d, r)
+			if err != nil || first.d.State != store.Failed || !first.ended {
+				t.Fatalf("the first write: %+v, %v", first, err)
+			}
+			r.attempt.ID, r.verdict = newID("atm_"), test.verdict
+			second, err := e.write(t.Context(), d, r)
+			if err != nil || second.d.State != test.state || second.ended {
+				t.Errorf("the second write: %s, ended %v, %v", second.d.State, second.ended, err)
+			}
+		})
+	}
+}
+
+// lossyStore writes and loses its first answer.
+type lossyStore struct {
+	store.Store
+	lost bool
+}
+
+func (s *lossyStore) UpdateDelivery(ctx context.Context, d store.Delivery, a *store.Attempt) error {
+	err := s.Store.UpdateDelivery(ctx, d, a)
+	if !s.lost {
+		s.lost = true
+		return errPicky
+	}
+	return err
+}
+
+// TestLostAnswerTellsWhatIsStored: a policy with jitter decides anew each time it
+// is asked.
+func TestLostAnswerTellsWhatIsStored(t *testing.T) {
+	t.Parallel()
+	s := &lossyStore{Store: memstore.New()}
+	e, d, r := recordBench(t, s)
+	r.profile.Retry = retry.WithJitter(retry.Schedule{0, time.Hour}, 1)
+	w, err := e.write(t.Context(), d, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stored, err := s.GetDelivery(t.Context(), "t", d.ID)
+	if err != nil || stored != w.d || !w.a.NextAttemptAt.Equal(stored.NextAttemptAt) || w.ended {
+		t.Errorf("told %+v and the next attempt at %s, stored %+v, %v", w.d, w.a.NextAttemptAt, stored, err)
 	}
 }

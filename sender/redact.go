@@ -49,16 +49,6 @@ func sensitive(name string) bool {
 	return slices.ContainsFunc(sensitiveWords, func(word string) bool { return strings.Contains(name, word) })
 }
 
-// withoutQuery returns the URL as it may be recorded: its query may hold a
-// credential.
-func withoutQuery(url string) string {
-	address, _, found := strings.Cut(url, "?")
-	if found {
-		address += "?" + redacted
-	}
-	return address
-}
-
 // hide removes the secrets from a text, in case code of the host put them into
 // an error.
 func hide(text string, secrets ...string) string {

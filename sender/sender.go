@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -103,6 +104,7 @@ type engine struct {
 	queue     *queue.Queue
 	log       *slog.Logger
 	recordFor time.Duration // defaultRecordFor, but in tests
+	enqueues  atomic.Int64  // that Redis has answered
 }
 
 func newEngine(cfg Config) (*engine, error) {
@@ -232,7 +234,7 @@ func (c *client) wake(ctx context.Context, deliveries []store.Delivery) {
 		return
 	}
 	ctx = context.WithoutCancel(ctx)
-	done := make(chan struct{})
+	done, answers := make(chan struct{}), c.enqueues.Load()
 	go func() {
 		defer close(done)
 		result := c.enqueueAll(ctx, deliveries)
@@ -240,7 +242,7 @@ func (c *client) wake(ctx context.Context, deliveries []store.Delivery) {
 			c.redis.worked()
 			return
 		}
-		if c.redis.failed() {
+		if c.redis.failed("") {
 			c.log.Warn("Sender: Redis failed; what was stored is enqueued by the sweeper until it is back", "error", result.err)
 		}
 		c.enqueueFailed(ctx, result.failed, result.err)
@@ -250,7 +252,8 @@ func (c *client) wake(ctx context.Context, deliveries []store.Delivery) {
 	select {
 	case <-done:
 	case <-timer.C:
-		if c.redis.failed() {
+		// Many enqueues on a slow Redis take longer, and go on without us.
+		if c.enqueues.Load() == answers && c.redis.failed("") {
 			c.log.Warn("Sender: Redis does not answer; what was stored is enqueued by the sweeper until it does")
 		}
 	}
@@ -289,6 +292,9 @@ func (e *engine) enqueueAll(ctx context.Context, deliveries []store.Delivery) en
 	work := func() {
 		for d, ok := take(); ok; d, ok = take() {
 			added, err := e.queue.Enqueue(ctx, ref(d), d.EndpointID, d.NextAttemptAt)
+			if err == nil {
+				e.enqueues.Add(1)
+			}
 			mu.Lock()
 			switch {
 			case err != nil:

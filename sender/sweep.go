@@ -26,7 +26,8 @@ type sweeper struct {
 }
 
 const (
-	sweepPage = 500
+	sweepPage    = 500
+	sweepTimeout = 30 * time.Second // of listing a page
 	// shortBacklog is the length of the queues, all together, up to which a
 	// sweep begins from the start.
 	shortBacklog = 1000
@@ -75,13 +76,8 @@ func (s *sweeper) sweep(ctx context.Context) (added int, err error) {
 	before := now().Add(-s.cfg.SweepInterval)
 	if backlog <= shortBacklog {
 		s.cursor = ""
-	} else {
-		n, next, err := s.page(ctx, before, s.round)
-		added += n
-		if err != nil {
-			return added, err
-		}
-		s.round = next
+	} else if added, err = s.goRound(ctx, before); err != nil {
+		return added, err
 	}
 	for {
 		n, next, err := s.page(ctx, before, s.cursor)
@@ -97,10 +93,28 @@ func (s *sweeper) sweep(ctx context.Context) (added int, err error) {
 	}
 }
 
+// goRound looks at one page on the way round, and at more as long as it finds
+// what was lost.
+func (s *sweeper) goRound(ctx context.Context, before time.Time) (added int, err error) {
+	for {
+		n, next, err := s.page(ctx, before, s.round)
+		added += n
+		if err != nil {
+			return added, err
+		}
+		s.round = next
+		if n == 0 || next == "" {
+			return added, nil
+		}
+	}
+}
+
 // page gives the deliveries of one page a task where they have none, and
 // returns the cursor of the next.
 func (s *sweeper) page(ctx context.Context, before time.Time, cursor string) (added int, next string, err error) {
-	page, err := s.cfg.Store.ListDue(ctx, store.DueFilter{Before: before, Limit: sweepPage, Cursor: cursor})
+	listCtx, cancel := context.WithTimeout(ctx, sweepTimeout)
+	defer cancel()
+	page, err := s.cfg.Store.ListDue(listCtx, store.DueFilter{Before: before, Limit: sweepPage, Cursor: cursor})
 	if err != nil {
 		return 0, "", err
 	}

@@ -66,6 +66,18 @@ func (b *sweepBench) pending(n int, overdue time.Duration) []store.Delivery {
 	return all
 }
 
+// fill enqueues n deliveries that the store does not have: a long queue.
+func (b *sweepBench) fill(n int) {
+	b.t.Helper()
+	var all []store.Delivery
+	for range n {
+		all = append(all, store.Delivery{ID: newID("dlv_"), Round: 1, NextAttemptAt: now()})
+	}
+	if result := b.enqueueAll(b.ctx, all); result.err != nil {
+		b.t.Fatal(result.err)
+	}
+}
+
 // swept sweeps, and checks how many deliveries got a task and how many were
 // read.
 func (b *sweepBench) swept(added, read int) {
@@ -104,6 +116,21 @@ func TestSweepDoesNotReadABacklogTwice(t *testing.T) {
 	b.swept(100, 500+300)
 	b.redis.FlushAll() // and now all is lost
 	b.swept(2300, 2300)
+	b.redis.FlushAll() // and again, with the queues long before the sweep comes
+	for range 3 {
+		b.fill(500)
+	}
+	restored := 0
+	for range 2 { // the way round may begin in the middle
+		added, err := b.sweep(b.ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		restored += added
+	}
+	if restored != 2300 {
+		t.Errorf("two sweeps gave %d deliveries a task, want 2300", restored)
+	}
 }
 
 // TestSweepGoesOnWhereItStopped: Redis failed in the middle.

@@ -205,7 +205,11 @@ func (p Profile) validateSecrets(f *faults, secrets []store.Secret) {
 }
 
 func validateHeaders(f *faults, header http.Header, reserved func(name string) bool) {
-	f.check(len(header) <= maxHeaders, "Endpoint.Headers", fmt.Sprintf("%d headers", len(header)),
+	values := 0
+	for _, of := range header {
+		values += len(of)
+	}
+	f.check(values <= maxHeaders, "Endpoint.Headers", fmt.Sprintf("%d headers", values),
 		fmt.Sprintf("at most %d", maxHeaders))
 	for _, name := range slices.Sorted(maps.Keys(header)) {
 		field := fmt.Sprintf("Endpoint.Headers[%s]", name)
@@ -245,6 +249,10 @@ func (c Config) validateURL(f *faults, raw string) {
 	if port, err := strconv.ParseUint(u.Port(), 10, 16); u.Port() != "" && (err != nil || port == 0) {
 		f.add(field, "has the port "+u.Port(), "on a port from 1 to 65535")
 	}
+	if strings.ContainsFunc(u.Hostname(), func(r rune) bool { return r > unicode.MaxASCII }) {
+		// net/http maps such a host before it dials, "127.0.0.１" to 127.0.0.1.
+		f.add(field, "has a host that is not ASCII", "one in its ASCII form, xn--…")
+	}
 	if !c.UnsafeAllowLocal && localHost(u.Hostname()) {
 		f.add(field, "names this machine or a private network", "public (Config.UnsafeAllowLocal permits others)")
 	}
@@ -281,8 +289,9 @@ func localHost(host string) bool {
 	}
 	// "127.1" and "127.0.0.0x1" are addresses to some resolvers, and names of the
 	// public DNS to nobody (URL Standard, "ends in a number").
-	_, err := strconv.ParseUint(name[dot+1:], 0, 64)
-	return err == nil
+	last := name[dot+1:]
+	_, err := strconv.ParseUint(last, 0, 64)
+	return err == nil || strings.Trim(last, "0123456789") == ""
 }
 
 func all[T any](items []T, ok func(T) bool) bool {

@@ -37,8 +37,8 @@ func RunWorkers(ctx context.Context, cfg Config) error {
 		slots:     make(chan struct{}, e.cfg.Concurrency),
 		stop:      ctx.Done(),
 		held:      map[string]struct{}{},
-		// One record that always fails must not keep everybody from the others.
-		loads: gate{tolerance: 2},
+		// Some records that always fail must not keep everybody from the others.
+		loads: gate{tolerance: 2, longest: time.Second},
 	}
 	if w.transport == nil {
 		own := newTransport(e.cfg.Concurrency)
@@ -90,7 +90,7 @@ func (w *worker) handle(ctx context.Context, ref queue.Ref) error {
 	for {
 		// While the Store is down tasks wait here, and the rest in Redis.
 		for wait := w.loads.wait(); wait > 0; wait = w.loads.wait() {
-			if !w.sleep(wait) {
+			if !w.sleep(ctx, wait) {
 				return &queue.Again{Err: errStopping}
 			}
 		}
@@ -101,7 +101,7 @@ func (w *worker) handle(ctx context.Context, ref queue.Ref) error {
 		if wait > queue.MaxEarly {
 			return &queue.Again{Wait: wait, Err: errNotDue}
 		}
-		if !w.sleep(wait) {
+		if !w.sleep(ctx, wait) {
 			return &queue.Again{Wait: wait, Err: errStopping}
 		}
 	}
@@ -110,7 +110,8 @@ func (w *worker) handle(ctx context.Context, ref queue.Ref) error {
 // attemptIfDue takes a slot and makes the attempt. If it is not due it returns
 // errNotDue and the wait: nobody waits for the time with a slot in hand.
 func (w *worker) attemptIfDue(ctx context.Context, ref queue.Ref) (time.Duration, error) {
-	if !w.takeSlot() {
+	if !w.takeSlot(ctx) {
+		w.loads.unused()
 		return 0, &queue.Again{Err: errStopping}
 	}
 	defer func() { <-w.slots }()
@@ -134,7 +135,9 @@ func (w *worker) attemptIfDue(ctx context.Context, ref queue.Ref) (time.Duration
 // load reads what the attempt needs. A delivery that is not in the Store has no
 // attempt to make.
 func (w *worker) load(ctx context.Context, ref queue.Ref) (job store.Job, found bool, err error) {
-	job, err = store.LoadJob(ctx, w.cfg.Store, ref.Tenant, ref.Delivery)
+	loadCtx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	job, err = store.LoadJob(loadCtx, w.cfg.Store, ref.Tenant, ref.Delivery)
 	switch {
 	case err == nil:
 		w.loads.worked()
@@ -144,18 +147,22 @@ func (w *worker) load(ctx context.Context, ref queue.Ref) (job store.Job, found 
 		w.log.Warn("Worker: Dropping a task whose delivery is not in the store", "delivery", ref.Delivery)
 		return store.Job{}, false, nil
 	case ctx.Err() != nil:
+		w.loads.unused()
 		return store.Job{}, false, &queue.Again{Err: errStopping}
 	}
-	if w.loads.failed() {
+	if w.loads.failed(ref.Delivery) {
 		w.log.Error("Worker: Could not load a delivery", "delivery", ref.Delivery, "error", err)
 	}
 	return store.Job{}, false, storeFailed()
 }
 
-// takeSlot waits for a slot, and reports false if the workers stop meanwhile.
-func (w *worker) takeSlot() bool {
+// takeSlot waits for a slot, and reports false if the workers stop meanwhile or
+// asynq has given the task up.
+func (w *worker) takeSlot(ctx context.Context) bool {
 	select {
 	case <-w.stop:
+		return false
+	case <-ctx.Done():
 		return false
 	case w.slots <- struct{}{}:
 	}
@@ -210,7 +217,9 @@ func (w *worker) cancel(ctx context.Context, d store.Delivery, reason string) er
 	d.EndedAt = d.UpdatedAt
 	d.NextAttemptAt = time.Time{}
 	d.LastErrorClass, d.LastError = store.ErrorEndpoint, reason
-	err := w.cfg.Store.UpdateDelivery(ctx, d, nil)
+	writeCtx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	err := w.cfg.Store.UpdateDelivery(writeCtx, d, nil)
 	switch {
 	case errors.Is(err, store.ErrConflict):
 		return &queue.Again{Err: err} // look at it afresh
@@ -230,16 +239,18 @@ func storeFailed() error {
 	return &queue.Again{Wait: time.Second + rand.N(4*time.Second), Err: errStore}
 }
 
-// sleep waits, and reports false if the workers stop meanwhile.
-func (w *worker) sleep(wait time.Duration) bool {
+// sleep waits, and reports false if the workers stop meanwhile or asynq has
+// given the task up.
+func (w *worker) sleep(ctx context.Context, wait time.Duration) bool {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		return true
+		return ctx.Err() == nil
 	case <-w.stop:
-		return false
+	case <-ctx.Done():
 	}
+	return false
 }
 
 // hold claims a delivery within this process: a second task of it, which the

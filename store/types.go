@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -82,7 +83,7 @@ func (e Endpoint) Clone() Endpoint {
 // what is in it.
 func (e Endpoint) Format(f fmt.State, verb rune) {
 	type endpoint Endpoint // without this method
-	e.URL = address(e.URL)
+	e.URL = RedactURL(e.URL)
 	e.Headers = e.Headers.Clone()
 	for name := range e.Headers {
 		e.Headers[name] = []string{redacted}
@@ -97,12 +98,16 @@ func (e Endpoint) Format(f fmt.State, verb rune) {
 // LogValue names the endpoint in a log without its secrets, its headers and
 // its URL's query, all of which may be credentials.
 func (e Endpoint) LogValue() slog.Value {
-	return slog.GroupValue(slog.String("id", e.ID), slog.String("tenant", e.Tenant), slog.String("url", address(e.URL)))
+	return slog.GroupValue(slog.String("id", e.ID), slog.String("tenant", e.Tenant), slog.String("url", RedactURL(e.URL)))
 }
 
-// address is a URL without its query, which may be a credential.
-func address(url string) string {
-	before, _, found := strings.Cut(url, "?")
+// RedactURL returns a URL as it may be logged and recorded: without its query
+// and its user, which may be credentials.
+func RedactURL(raw string) string {
+	before, _, found := strings.Cut(raw, "?")
+	if u, err := url.Parse(before); err != nil || u.User != nil {
+		return redacted
+	}
 	if found {
 		before += "?" + redacted
 	}

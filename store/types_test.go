@@ -217,3 +217,18 @@ func shared(t *testing.T, path string, a, b reflect.Value) {
 		t.Fatalf("%s is a %s; teach shared", path, a.Type())
 	}
 }
+
+func TestRedactURL(t *testing.T) {
+	t.Parallel()
+	for raw, want := range map[string]string{
+		"https://example.com/a":             "https://example.com/a",
+		"https://example.com/a?token=x":     "https://example.com/a?[redacted]",
+		"https://me:secret@example.com/a?b": "[redacted]",
+		"https://exa mple.com":              "[redacted]",
+		"":                                  "",
+	} {
+		if got := store.RedactURL(raw); got != want {
+			t.Errorf("RedactURL(%q) = %q, want %q", raw, got, want)
+		}
+	}
+}
