@@ -1,13 +1,18 @@
 #!/usr/bin/env bash
 # deps.sh installs what the tests run against and is not there yet: redis-server,
-# node and npm, and the npm packages of each package-lock.json. What is there is
-# left alone. It needs apt-get, and root or sudo, only to install something.
+# PostgreSQL, node and npm, and the npm packages of each package-lock.json. What is
+# there is left alone. It needs apt-get, and root or sudo, only to install something.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 missing=()
 redis=${OUTHOOK_REDIS_SERVER:-redis-server}
 command -v "$redis" >/dev/null || missing+=(redis-server)
+postgres() { # Debian does not have the server's programs on PATH
+	find "${OUTHOOK_POSTGRES_BIN:-/nowhere}" /usr/lib/postgresql/*/bin $(command -v initdb) \
+		-maxdepth 1 -name initdb 2>/dev/null | sort | tail -n 1
+}
+[[ $(postgres) ]] || missing+=(postgresql)
 command -v node >/dev/null || missing+=(nodejs)
 command -v npm >/dev/null || missing+=(npm)
 
@@ -28,14 +33,16 @@ if ((${#missing[@]})); then
 	"${apt[@]}" update || give_up "apt-get update failed"
 	"${apt[@]}" install -y --no-install-recommends "${missing[@]}" </dev/null >/dev/null || give_up "apt-get install failed"
 
-	# Each test starts a server of its own: end the one that the package started.
-	if [[ " ${missing[*]} " == *" redis-server "* ]]; then
-		"${as_root[@]}" systemctl disable --now redis-server >/dev/null 2>&1 ||
-			"${as_root[@]}" service redis-server stop >/dev/null 2>&1 || true
-	fi
+	# The tests start servers of their own: end those that the packages started.
+	for service in redis-server postgresql; do
+		if [[ " ${missing[*]} " == *" $service "* ]]; then
+			"${as_root[@]}" systemctl disable --now "$service" >/dev/null 2>&1 ||
+				"${as_root[@]}" service "$service" stop >/dev/null 2>&1 || true
+		fi
+	done
 fi
 
-echo "deps: $("$redis" --version | cut -d' ' -f1-3), node $(node --version), npm $(npm --version)"
+echo "deps: $("$redis" --version | cut -d' ' -f1-3), $("$(postgres)" --version | sed -E 's/^initdb \((.*)\)( [0-9.]+).*/\1\2/'), node $(node --version), npm $(npm --version)"
 
 while IFS= read -r lock; do
 	dir=$(dirname "$lock")

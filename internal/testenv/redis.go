@@ -16,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -327,6 +328,11 @@ type process struct {
 }
 
 func startProcess(logFile, binary string, args ...string) (*process, error) {
+	return startProcessAs(dieWithParent(), "", logFile, binary, args...)
+}
+
+// startProcessAs starts it with the attributes, in dir unless that is empty.
+func startProcessAs(attr *syscall.SysProcAttr, dir, logFile, binary string, args ...string) (*process, error) {
 	out, err := os.Create(logFile)
 	if err != nil {
 		return nil, err
@@ -334,7 +340,7 @@ func startProcess(logFile, binary string, args ...string) (*process, error) {
 	defer out.Close()
 	cmd := exec.Command(binary, args...)
 	cmd.Stdout, cmd.Stderr = out, out
-	cmd.SysProcAttr = dieWithParent()
+	cmd.SysProcAttr, cmd.Dir = attr, dir
 	p := &process{cmd: cmd, done: make(chan struct{})}
 	started := make(chan error)
 	go func() {
