@@ -1,0 +1,116 @@
+package sqlstore
+
+import (
+	"embed"
+	"fmt"
+	"io/fs"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Dialect is the kind of the database.
+type Dialect int
+
+// The dialects.
+const (
+	// PostgreSQL is version 13 or later.
+	PostgreSQL Dialect = iota + 1
+	// SQLite is version 3.38 or later.
+	SQLite
+)
+
+// String returns the name of the database.
+func (d Dialect) String() string {
+	if known, ok := dialects[d]; ok {
+		return known.name
+	}
+	return fmt.Sprintf("Dialect(%d)", int(d))
+}
+
+//go:embed migrations
+var migrations embed.FS
+
+// Migrations returns the numbered files that make the tables, with goose's
+// annotations and [DefaultTablePrefix].
+func (d Dialect) Migrations() fs.FS {
+	sub, err := fs.Sub(migrations, "migrations/"+dialects[d].dir)
+	if err != nil {
+		panic(err) // the path is a constant
+	}
+	return sub
+}
+
+func (d Dialect) check() error {
+	if _, ok := dialects[d]; !ok {
+		return fmt.Errorf("the dialect is %s, must be PostgreSQL or SQLite", d)
+	}
+	return nil
+}
+
+// dialect is all in which the databases differ. The rest of the package
+// is written in what they have in common, with "?" for parameters.
+type dialect struct {
+	name string
+	dir  string // of its migrations
+	// numbered parameters are $1, $2 and so on, instead of ?.
+	numbered bool
+	// begin starts a transaction that will write.
+	begin string
+	// lock waits, in a transaction, for others that hold the same number. It is
+	// empty where begin waits for them.
+	lock string
+	// singleWriter is set where a second writer gets an error or waits blindly.
+	singleWriter bool
+	// withWrites is set where a WITH clause may hold an INSERT or UPDATE: two
+	// writes in one statement, which is one round trip, and atomic by itself.
+	withWrites bool
+	// time makes a parameter of a time other than the zero time.
+	time func(t time.Time) any
+	// micros is an expression: the microseconds from one time to another.
+	micros func(from, to string) string
+	// records is a FROM item: a row for each object of the JSON array that is
+	// its only parameter, with the fields as columns.
+	records func(fields []field) string
+}
+
+var dialects = map[Dialect]dialect{
+	PostgreSQL: {
+		name: "PostgreSQL", dir: "postgres",
+		numbered: true, begin: "BEGIN ISOLATION LEVEL READ COMMITTED", withWrites: true,
+		lock: "SELECT pg_advisory_xact_lock(?)",
+		time: func(t time.Time) any { return t.UTC().Truncate(time.Microsecond) },
+		micros: func(from, to string) string {
+			return "CAST(EXTRACT(EPOCH FROM (" + to + " - CAST(" + from + " AS timestamptz))) * 1000000 AS bigint)"
+		},
+		records: func(fields []field) string {
+			return "jsonb_to_recordset(CAST(? AS jsonb)) AS record (" +
+				list(fields, func(f field) string { return f.name + " " + string(f.value.kind()) }) + ")"
+		},
+	},
+	SQLite: {
+		name: "SQLite", dir: "sqlite",
+		begin: "BEGIN IMMEDIATE", singleWriter: true,
+		time:   func(t time.Time) any { return t.UnixMicro() },
+		micros: func(from, to string) string { return "(" + to + " - " + from + ")" },
+		records: func(fields []field) string {
+			return "(SELECT " +
+				list(fields, func(f field) string { return "json_extract(value, '$." + f.name + "') AS " + f.name }) +
+				" FROM json_each(?)) AS record"
+		},
+	},
+}
+
+// numberParameters replaces each "?" of a statement as the dialect wants it.
+func (d dialect) numberParameters(statement string) string {
+	if !d.numbered {
+		return statement
+	}
+	parts := strings.Split(statement, "?")
+	var b strings.Builder
+	b.WriteString(parts[0])
+	for i, part := range parts[1:] {
+		b.WriteString("$" + strconv.Itoa(i+1) + part)
+	}
+	return b.String()
+}

@@ -1,0 +1,196 @@
+package sqlstore
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/outhook/outhook/store"
+)
+
+// query is a list in the making: the conditions that a filter asks for. Only
+// constants get into its text, everything else is a parameter.
+type query struct {
+	dialect    dialect
+	conditions []string
+	args       []any
+}
+
+func (q *query) and(condition string, args ...any) {
+	q.conditions = append(q.conditions, condition)
+	q.args = append(q.args, args...)
+}
+
+// equal narrows by a field of a filter, unless it is empty.
+func (q *query) equal(column, value string) {
+	if value != "" {
+		q.and(column+" = ?", value)
+	}
+}
+
+func (q *query) tenant(tenant string) {
+	if tenant != store.AllTenants {
+		q.and("tenant = ?", tenant)
+	}
+}
+
+func (q *query) between(column string, since, until time.Time) {
+	if !since.IsZero() {
+		q.and(column+" >= ?", q.dialect.bound(since))
+	}
+	if !until.IsZero() {
+		q.and(column+" < ?", q.dialect.bound(until))
+	}
+}
+
+func (q *query) where() string {
+	if len(q.conditions) == 0 {
+		return ""
+	}
+	return " WHERE " + strings.Join(q.conditions, " AND ")
+}
+
+// order is a list's: by a time, then id. The tenant comes last, because two
+// tenants may use the same id.
+type order struct {
+	column    string
+	direction string
+	beyond    string // compares what comes after a cursor with it
+}
+
+func newestFirst(column string) order { return order{column, "DESC", "<"} }
+
+func oldestFirst(column string) order { return order{column, "ASC", ">"} }
+
+func (o order) by() string {
+	return fmt.Sprintf(" ORDER BY %s %[2]s, id %[2]s, tenant %[2]s", o.column, o.direction)
+}
+
+// place is where a record is in a list.
+type place struct {
+	at     time.Time
+	id     string
+	tenant string
+}
+
+func (p place) cursor() string {
+	return store.Position{Time: p.at, ID: p.id + "\x00" + p.tenant}.Cursor()
+}
+
+func parseCursor(cursor string) (place, error) {
+	position, err := store.ParseCursor(cursor)
+	if err != nil {
+		return place{}, err
+	}
+	id, tenant, ok := strings.Cut(position.ID, "\x00")
+	if !ok {
+		return place{}, fmt.Errorf("%w: Cursor is not one that this store gave out", store.ErrInvalidFilter)
+	}
+	return place{position.Time, id, tenant}, nil
+}
+
+// page reads one page of a list.
+func page[T any](ctx context.Context, s *Store, t *table[T], q query, o order,
+	limit int, cursor string, where func(T) place,
+) (store.Page[T], error) {
+	if cursor != "" {
+		after, err := parseCursor(cursor)
+		if err != nil {
+			return store.Page[T]{}, err
+		}
+		q.and("("+o.column+", id, tenant) "+o.beyond+" (?, ?, ?)", s.dialect.time(after.at), after.id, after.tenant)
+	}
+	limit = store.PageLimit(limit)
+	// One more than asked for says whether there is another page. The limit is
+	// no parameter: PostgreSQL plans better when it knows it.
+	statement := s.dialect.numberParameters(t.selectAll + q.where() + o.by() + " LIMIT " + strconv.Itoa(limit+1))
+	items, err := readAll(ctx, s.reader(), t, statement, q.args)
+	if err != nil {
+		return store.Page[T]{}, failed(ctx, "list of "+t.name, err)
+	}
+	if len(items) <= limit {
+		return store.Page[T]{Items: items}, nil
+	}
+	items = items[:limit]
+	return store.Page[T]{Items: items, Next: where(items[limit-1]).cursor()}, nil
+}
+
+func readAll[T any](ctx context.Context, db querier, t *table[T], statement string, args []any) ([]T, error) {
+	rows, err := db.QueryContext(ctx, statement, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var records []T
+	for rows.Next() {
+		var record T
+		if err := rows.Scan(t.places(&record)...); err != nil {
+			return nil, err
+		}
+		records = append(records, record)
+	}
+	return records, rows.Err()
+}
+
+// ListEndpoints implements [store.EndpointStore].
+func (s *Store) ListEndpoints(ctx context.Context, f store.EndpointFilter) (store.Page[store.Endpoint], error) {
+	if err := store.CheckTenantFilter(f.Tenant); err != nil {
+		return store.Page[store.Endpoint]{}, err
+	}
+	q := query{dialect: s.dialect}
+	q.tenant(f.Tenant)
+	return page(ctx, s, &s.endpoints, q, newestFirst("created_at"), f.Limit, f.Cursor,
+		func(e store.Endpoint) place { return place{e.CreatedAt, e.ID, e.Tenant} })
+}
+
+// ListDeliveries implements [store.DeliveryStore].
+func (s *Store) ListDeliveries(ctx context.Context, f store.DeliveryFilter) (store.Page[store.Delivery], error) {
+	if err := store.CheckTenantFilter(f.Tenant); err != nil {
+		return store.Page[store.Delivery]{}, err
+	}
+	q := query{dialect: s.dialect}
+	q.tenant(f.Tenant)
+	q.equal("endpoint_id", f.EndpointID)
+	q.equal("event_id", f.EventID)
+	q.equal("event_type", f.EventType)
+	if n := len(f.States); n > 0 {
+		states := make([]any, n)
+		for i, state := range f.States {
+			states[i] = string(state)
+		}
+		q.and("state IN (?"+strings.Repeat(", ?", n-1)+")", states...)
+	}
+	q.between("created_at", f.Since, f.Until)
+	return page(ctx, s, &s.deliveries, q, newestFirst("created_at"), f.Limit, f.Cursor,
+		func(d store.Delivery) place { return place{d.CreatedAt, d.ID, d.Tenant} })
+}
+
+// ListDue implements [store.DeliveryStore].
+func (s *Store) ListDue(ctx context.Context, f store.DueFilter) (store.Page[store.Delivery], error) {
+	q := query{dialect: s.dialect}
+	q.and("state = 'pending'") // a constant, as in the partial index
+	q.and("next_attempt_at < ?", s.dialect.bound(f.Before))
+	return page(ctx, s, &s.deliveries, q, oldestFirst("next_attempt_at"), f.Limit, f.Cursor,
+		func(d store.Delivery) place { return place{d.NextAttemptAt, d.ID, d.Tenant} })
+}
+
+// ListAttempts implements [store.DeliveryStore].
+func (s *Store) ListAttempts(ctx context.Context, f store.AttemptFilter) (store.Page[store.Attempt], error) {
+	if err := store.CheckTenantFilter(f.Tenant); err != nil {
+		return store.Page[store.Attempt]{}, err
+	}
+	q := query{dialect: s.dialect}
+	q.tenant(f.Tenant)
+	q.equal("delivery_id", f.DeliveryID)
+	q.equal("endpoint_id", f.EndpointID)
+	q.equal("event_id", f.EventID)
+	q.equal("event_type", f.EventType)
+	if f.Outcome != "" {
+		q.and("succeeded = ?", f.Outcome == store.OutcomeSucceeded)
+	}
+	q.between("started_at", f.Since, f.Until)
+	return page(ctx, s, &s.attempts, q, newestFirst("started_at"), f.Limit, f.Cursor,
+		func(a store.Attempt) place { return place{a.StartedAt, a.ID, a.Tenant} })
+}

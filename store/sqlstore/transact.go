@@ -1,0 +1,153 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// querier is what *sql.DB, *sql.Conn and *sql.Tx have in common.
+type querier interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// reader is where single statements run.
+func (s *Store) reader() querier {
+	if s.tx != nil {
+		return s.tx
+	}
+	return s.db
+}
+
+// write runs f, which makes one write and maybe reads after it.
+func (s *Store) write(ctx context.Context, f func(q querier) error) error {
+	done, err := s.waitForWriter(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	return f(s.reader())
+}
+
+// transact runs f so that all its writes are kept, or none if it returns an
+// error: in a transaction, or between savepoints of the host's.
+func (s *Store) transact(ctx context.Context, f func(q querier) error) error {
+	done, err := s.waitForWriter(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	if s.tx != nil {
+		return bracket(ctx, s.tx, "SAVEPOINT outhook", "RELEASE SAVEPOINT outhook",
+			"ROLLBACK TO SAVEPOINT outhook", f)
+	}
+	// database/sql's own transactions cannot begin as the dialect wants it.
+	conn, err := s.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	return bracket(ctx, conn, s.dialect.begin, "COMMIT", "ROLLBACK", f)
+}
+
+// connect returns a connection. While the first processes to open a SQLite
+// database switch it to WAL, some get "database is locked" at once, whatever
+// their busy_timeout is: they try again, for about half a second.
+func (s *Store) connect(ctx context.Context) (*sql.Conn, error) {
+	const tries, pause = 50, 10 * time.Millisecond
+	for try := 1; ; try++ {
+		conn, err := s.db.Conn(ctx)
+		if err == nil {
+			return conn, nil
+		}
+		if !s.dialect.singleWriter || try == tries || !strings.Contains(err.Error(), "database is locked") {
+			return nil, fmt.Errorf("connect: %w", err)
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// waitForWriter returns what ends the turn of a writer.
+func (s *Store) waitForWriter(ctx context.Context) (done func(), err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if s.writer == nil {
+		return func() {}, nil
+	}
+	select {
+	case s.writer <- struct{}{}:
+		return func() { <-s.writer }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// bracket runs f between two statements. If f or the closing one fails, or f
+// panics, a third one takes everything back.
+func bracket(ctx context.Context, q querier, begin, end, undo string, f func(q querier) error) (err error) {
+	if _, err := q.ExecContext(ctx, begin); err != nil {
+		return err
+	}
+	ended := false
+	defer func() {
+		if ended {
+			return
+		}
+		// What the context says is over by now. An error means that the
+		// connection is broken, or that nothing is left to be taken back.
+		if _, undoErr := q.ExecContext(context.WithoutCancel(ctx), undo); undoErr != nil {
+			discard(q)
+		}
+	}()
+	if err := f(q); err != nil {
+		return err
+	}
+	if _, err := q.ExecContext(ctx, end); err != nil {
+		return err
+	}
+	ended = true
+	return nil
+}
+
+// discard keeps a connection in an unknown state from being used again.
+func discard(q querier) {
+	if conn, ok := q.(*sql.Conn); ok {
+		_ = conn.Raw(func(any) error { return driver.ErrBadConn }) // that is its effect
+	}
+}
+
+// failed puts the subject before an error. Some drivers do not say so when it
+// was the context that ended a statement.
+func failed(ctx context.Context, subject string, err error) error {
+	if cause := ctx.Err(); cause != nil && !errors.Is(err, cause) {
+		return fmt.Errorf("%s: %w: %w", subject, cause, err)
+	}
+	return fmt.Errorf("%s: %w", subject, err)
+}
+
+// isDuplicate reports whether err is PostgreSQL's unique_violation. All its
+// drivers have errors with this method.
+func isDuplicate(err error) bool {
+	var coded interface{ SQLState() string }
+	return errors.As(err, &coded) && coded.SQLState() == "23505"
+}
+
+// affected returns the number of rows that a statement wrote.
+func affected(ctx context.Context, q querier, statement string, args ...any) (int64, error) {
+	result, err := q.ExecContext(ctx, statement, args...)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
