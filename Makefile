@@ -13,7 +13,7 @@ BENCHTIME ?= 1s
 FUZZTIME ?= 10s
 
 COVERAGE := 85
-COVERED := sender retry signing store storetest
+COVERED := sender retry signing store store/sqlstore storetest
 
 GOLANGCI_VERSION := 2.15.0
 GOLANGCI := $(CURDIR)/bin/golangci-lint
@@ -31,7 +31,7 @@ test: deps ## Run all tests of all modules under the race detector, check covera
 	$(MAKE) --no-print-directory lint
 
 .PHONY: deps
-deps: ## Install redis-server, node and npm if they are missing
+deps: ## Install redis-server, PostgreSQL, node and npm if they are missing
 	scripts/deps.sh
 
 .PHONY: race

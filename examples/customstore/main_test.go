@@ -19,16 +19,12 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // TestStore is the whole conformance test of a Store.
-//
-// readme:begin storetest
 func TestStore(t *testing.T) {
 	t.Parallel()
 	storetest.Run(t, func(t *testing.T) store.Store {
 		return reopen(t, filepath.Join(t.TempDir(), "webhooks.jsonl"))
 	})
 }
-
-// readme:end storetest
 
 func Example() {
 	// Shows what main prints.

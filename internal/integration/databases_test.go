@@ -1,0 +1,99 @@
+package integration_test
+
+import (
+	"database/sql"
+	"fmt"
+	"path/filepath"
+	"testing"
+
+	_ "github.com/jackc/pgx/v5/stdlib"
+	_ "github.com/lib/pq"
+	_ "modernc.org/sqlite"
+
+	"github.com/outhook/outhook/internal/testenv"
+	"github.com/outhook/outhook/store/sqlstore"
+)
+
+// database is a kind of database with a driver for it.
+type database struct {
+	name    string
+	driver  string
+	dialect sqlstore.Dialect
+}
+
+var databases = []database{
+	{"PostgreSQL with pgx", "pgx", sqlstore.PostgreSQL},
+	{"PostgreSQL with lib-pq", "postgres", sqlstore.PostgreSQL},
+	{"SQLite", "sqlite", sqlstore.SQLite},
+}
+
+// onEach runs a test on each database.
+func onEach(t *testing.T, test func(t *testing.T, d database)) {
+	t.Helper()
+	for _, d := range databases {
+		t.Run(d.name, func(t *testing.T) {
+			t.Parallel()
+			test(t, d)
+		})
+	}
+}
+
+// source returns the data source name of a new database.
+func (d database) source(t testing.TB) string {
+	t.Helper()
+	if d.dialect == sqlstore.PostgreSQL {
+		return testenv.Postgres(t)
+	}
+	return "file:" + filepath.Join(t.TempDir(), "outhook.db") + "?_pragma=busy_timeout(30000)&_pragma=journal_mode(WAL)"
+}
+
+// open connects to the database. The pool is closed when the test is over.
+func (d database) open(t testing.TB, source string) *sql.DB {
+	t.Helper()
+	db, err := sql.Open(d.driver, source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db.SetMaxOpenConns(20)
+	db.SetMaxIdleConns(20)
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Errorf("close the database: %v", err)
+		}
+	})
+	return db
+}
+
+func mustNew(t testing.TB, db *sql.DB, d sqlstore.Dialect, o sqlstore.Options) *sqlstore.Store {
+	t.Helper()
+	s, err := sqlstore.New(db, d, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func mustMigrate(t testing.TB, s *sqlstore.Store) []string {
+	t.Helper()
+	applied, err := s.Migrate(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return applied
+}
+
+// fresh returns a Store in a database of its own.
+func (d database) fresh(t testing.TB) (*sqlstore.Store, *sql.DB) {
+	t.Helper()
+	db := d.open(t, d.source(t))
+	s := mustNew(t, db, d.dialect, sqlstore.Options{})
+	mustMigrate(t, s)
+	return s, db
+}
+
+func mustExec(t testing.TB, db *sql.DB, statement string, args ...any) {
+	t.Helper()
+	if _, err := db.ExecContext(t.Context(), statement, args...); err != nil {
+		t.Fatal(fmt.Errorf("%s: %w", statement, err))
+	}
+}
