@@ -92,6 +92,22 @@ func (b *sweepBench) swept(added, read int) {
 	}
 }
 
+// sweptBy sweeps several times, and checks how many deliveries got a task in all.
+func (b *sweepBench) sweptBy(sweeps, added int) {
+	b.t.Helper()
+	total := 0
+	for range sweeps {
+		n, err := b.sweep(b.ctx)
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		total += n
+	}
+	if total != added {
+		b.t.Errorf("%d sweeps gave %d deliveries a task, want %d", sweeps, total, added)
+	}
+}
+
 func TestSweepGivesLostDeliveriesATask(t *testing.T) {
 	t.Parallel()
 	b := newSweepBench(t)
@@ -120,17 +136,7 @@ func TestSweepDoesNotReadABacklogTwice(t *testing.T) {
 	for range 3 {
 		b.fill(500)
 	}
-	restored := 0
-	for range 2 { // the way round may begin in the middle
-		added, err := b.sweep(b.ctx)
-		if err != nil {
-			t.Fatal(err)
-		}
-		restored += added
-	}
-	if restored != 2300 {
-		t.Errorf("two sweeps gave %d deliveries a task, want 2300", restored)
-	}
+	b.sweptBy(2, 2300) // the way round may begin in the middle
 }
 
 // TestSweepGoesOnWhereItStopped: Redis failed in the middle.
@@ -159,17 +165,7 @@ func TestSweepFindsWhatWasLostInABacklog(t *testing.T) {
 	b.pending(2200, time.Minute)
 	b.swept(2200, 2200)
 	b.pending(1, 2*time.Minute) // committed late
-	found := 0
-	for range 6 { // the way round is five pages
-		added, err := b.sweep(b.ctx)
-		if err != nil {
-			t.Fatal(err)
-		}
-		found += added
-	}
-	if found != 1 {
-		t.Errorf("%d deliveries got a task, want 1", found)
-	}
+	b.sweptBy(6, 1)             // the way round is five pages
 }
 
 // TestSweepReplacesStrandedTasks: asynq can lose sight of a task whose id stays
