@@ -280,6 +280,24 @@ func TestStrangeDecisionsOfTheHost(t *testing.T) {
 	}
 }
 
+// TestStrangeFirstWait: it is bounded like every other, and kept as stores keep
+// times.
+func TestStrangeFirstWait(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct{ wait, want time.Duration }{
+		"endless":    {math.MaxInt64, 100 * 365 * 24 * time.Hour},
+		"negative":   {-time.Hour, 0},
+		"nanosecond": {time.Second + 1, time.Second + time.Microsecond},
+	} {
+		f := newFixture(t)
+		f.cfg.Profile.Retry = policyFunc(func(int, retry.Result) (time.Duration, bool) { return test.wait, true })
+		f.endpoint(store.Endpoint{URL: "http://127.0.0.1:1"})
+		if d := f.send(); !d.NextAttemptAt.Equal(d.CreatedAt.Add(test.want)) {
+			t.Errorf("%s: the first attempt is %s after the event, want %s", name, d.NextAttemptAt.Sub(d.CreatedAt), test.want)
+		}
+	}
+}
+
 type policyFunc func(int, retry.Result) (time.Duration, bool)
 
 func (f policyFunc) Next(attempts int, r retry.Result) (time.Duration, bool) { return f(attempts, r) }

@@ -179,9 +179,9 @@ func (e *engine) judge(profile Profile, result retry.Result) retry.Verdict {
 	return verdict
 }
 
-// next asks the profile when the attempt after attempts is. A policy that
-// panics is replaced by the default one for the time being, so that the
-// delivery runs its course.
+// next asks the profile how long to wait for the attempt after attempts, in whole
+// microseconds, rounded up: never early. A policy that panics is replaced by the
+// default one for the time being, so that the delivery runs its course.
 func (e *engine) next(profile Profile, attempts int, result retry.Result) (wait time.Duration, ok bool) {
 	policy := profile.Retry
 	if e.cfg.MaxRetryAfter > 0 {
@@ -190,7 +190,8 @@ func (e *engine) next(profile Profile, attempts int, result retry.Result) (wait 
 	if e.guard("Policy", func() { wait, ok = policy.Next(attempts, result) }) {
 		wait, ok = retry.StandardWebhooks().Next(attempts, result)
 	}
-	return min(max(0, wait), longestWait), ok
+	wait = min(max(0, wait), longestWait)
+	return (wait + time.Microsecond - 1).Truncate(time.Microsecond), ok
 }
 
 // longestWait keeps a due time within what Go and databases can hold.

@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	// storeTimeout bounds one write. It is apart from the worker's context: an
-	// attempt that was made is recorded even while the worker stops.
+	// storeTimeout bounds one call of the Store: a connection may have died in
+	// silence.
 	storeTimeout = 5 * time.Second
 	// defaultRecordFor is how long a Store that fails is tried, before the
 	// attempt is given up as unrecorded and made again.
@@ -81,6 +81,8 @@ type writing struct {
 	err   error          // of the last try
 }
 
+// try offers the attempt to the Store. An attempt that was made is recorded even
+// while the worker stops: only storeTimeout bounds it.
 func (w *writing) try(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()
@@ -163,8 +165,7 @@ func (e *engine) apply(d store.Delivery, r run) (store.Delivery, store.Attempt) 
 			d.State = store.Failed
 			break
 		}
-		// Rounded up: never early.
-		d.NextAttemptAt = a.EndedAt.Add(wait + time.Microsecond - 1).Truncate(time.Microsecond)
+		d.NextAttemptAt = a.EndedAt.Add(wait)
 		a.NextAttemptAt = d.NextAttemptAt
 	}
 	if d.State != store.Pending {

@@ -207,9 +207,8 @@ func (e *engine) firstWait(endpoint store.Endpoint) time.Duration {
 	if !ok {
 		return 0
 	}
-	var wait time.Duration
-	e.guard("Policy", func() { wait, _ = profile.Retry.Next(0, retry.Result{}) })
-	return max(0, wait)
+	wait, _ := e.next(profile, 0, retry.Result{})
+	return wait
 }
 
 const (

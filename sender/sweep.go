@@ -18,7 +18,8 @@ import (
 // on its way round all that is overdue, for what was lost since. Only when they
 // are short, and what is overdue must therefore be in flight or lost, does it
 // begin again from the longest overdue. Its cost grows with what is lost, not
-// with what is queued. After Redis was emptied the queues are short.
+// with what is queued. After Redis was emptied the queues are short, or the way
+// round finds what is missing.
 type sweeper struct {
 	*engine
 	cursor string // behind what was looked at once

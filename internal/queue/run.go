@@ -102,7 +102,7 @@ func (q *Queue) serverConfig(workCtx context.Context, opts RunOptions, shard int
 
 func retryDelay(_ int, err error, _ *asynq.Task) time.Duration {
 	if again, ok := errors.AsType[*Again](err); ok {
-		return max(0, max(0, again.Wait)-lead)
+		return max(again.Wait, lead) - lead
 	}
 	// A lost lease, or a handler that outlived taskTimeout.
 	return time.Second
