@@ -1,6 +1,7 @@
 package sender
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -21,7 +22,7 @@ const (
 // what a stranger sent is made safe to show.
 func redactHeader(header http.Header) http.Header {
 	safe := make(http.Header, len(header))
-	for _, name := range sortedNames(header) {
+	for _, name := range slices.Sorted(maps.Keys(header)) {
 		if len(safe) == maxRecordedHeaders {
 			break
 		}
@@ -33,15 +34,6 @@ func redactHeader(header http.Header) http.Header {
 		}
 	}
 	return safe
-}
-
-func sortedNames(header http.Header) []string {
-	names := make([]string, 0, len(header))
-	for name := range header {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
 }
 
 func sensitive(name string) bool {

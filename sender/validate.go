@@ -135,9 +135,9 @@ func schemeHeader(scheme signing.Scheme, name string) bool {
 	})
 }
 
-// reserved reports whether an endpoint of profile p may not set the header.
+// reserved reports whether the profile sets the header.
 func (p Profile) reserved(name string) bool {
-	return protocolHeader(name) || schemeHeader(p.Signing, name) ||
+	return schemeHeader(p.Signing, name) ||
 		p.IDHeader != "" && strings.EqualFold(name, p.IDHeader) ||
 		p.TypeHeader != "" && strings.EqualFold(name, p.TypeHeader)
 }
