@@ -19,12 +19,6 @@ func newQueries(s *Store) queries {
 	d := s.dialect
 	events, deliveries := s.events.fields(&store.Event{}), s.deliveries.fields(&store.Delivery{})
 	attempts := s.attempts.fields(&store.Attempt{})
-	var changed []field
-	for _, f := range deliveries {
-		if !f.fixed {
-			changed = append(changed, f)
-		}
-	}
 	q := queries{loadJob: jobQuery(s), purge: newPurgeQueries(s)}
 	if !d.withWrites {
 		return q
@@ -36,9 +30,7 @@ func newQueries(s *Store) queries {
 		", written AS (INSERT INTO " + s.deliveries.name + " (" + list(deliveries, columnName) + ")" +
 		" SELECT " + list(deliveries, columnName) + " FROM " + d.records(deliveries) +
 		" WHERE EXISTS (SELECT 1 FROM event)) SELECT count(*) FROM event")
-	q.record = d.numberParameters("WITH changed AS (UPDATE " + s.deliveries.name + " SET " +
-		list(changed, func(f field) string { return f.name + " = ?" }) +
-		" WHERE tenant = ? AND id = ? AND version = ? RETURNING 1)" +
+	q.record = d.numberParameters("WITH changed AS (" + updateVersion(s.deliveries.name, deliveries) + " RETURNING 1)" +
 		" INSERT INTO " + s.attempts.name + " (" + list(attempts, columnName) + ")" +
 		" SELECT " + list(attempts, typedPlaceholder) + " FROM changed")
 	return q

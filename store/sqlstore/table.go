@@ -32,25 +32,31 @@ func newTable[T any](s *Store, name, what string, fields func(*T) []field) table
 	t := table[T]{name: s.tableName(name), what: what, dialect: d, fields: fields}
 	var zero T
 	all := fields(&zero)
-	var mutable []field
-	for _, f := range all {
-		if !f.fixed {
-			mutable = append(mutable, f)
-		}
-	}
-	const byID = " WHERE tenant = ? AND id = ?"
 	into := "INSERT INTO " + t.name + " (" + list(all, columnName) + ")"
 	t.selectAll = "SELECT " + list(all, columnName) + " FROM " + t.name
 	t.insert = d.numberParameters(into + " VALUES (" + list(all, placeholder) + ") ON CONFLICT DO NOTHING")
 	// The condition keeps SQLite from reading ON CONFLICT as part of a join.
 	t.insertAll = d.numberParameters(into + " SELECT " + list(all, columnName) + " FROM " + d.records(all) +
 		" WHERE true ON CONFLICT DO NOTHING")
-	t.update = d.numberParameters("UPDATE " + t.name + " SET " +
-		list(mutable, func(f field) string { return f.name + " = ?" }) + byID + " AND version = ?")
+	t.update = d.numberParameters(updateVersion(t.name, all))
 	t.version = d.numberParameters("SELECT version FROM " + t.name + byID)
 	t.get = d.numberParameters(t.selectAll + byID)
 	t.remove = d.numberParameters("DELETE FROM " + t.name + byID)
 	return t
+}
+
+const byID = " WHERE tenant = ? AND id = ?"
+
+// updateVersion writes the fields of a record that are not fixed, if it has the
+// version. Its parameters are those of table.mutable, and the condition's.
+func updateVersion(table string, fields []field) string {
+	var assignments []string
+	for _, f := range fields {
+		if !f.fixed {
+			assignments = append(assignments, f.name+" = ?")
+		}
+	}
+	return "UPDATE " + table + " SET " + strings.Join(assignments, ", ") + byID + " AND version = ?"
 }
 
 func columnName(f field) string { return f.name }
