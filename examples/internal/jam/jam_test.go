@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/outhook/outhook/examples/internal/exampletest"
 	"github.com/outhook/outhook/examples/internal/jam"
-	"github.com/outhook/outhook/retry"
 )
 
 // table is the page's table of jam.created, with the fields of its objects as
@@ -171,15 +171,7 @@ func TestProfileIsWhatThePagePromises(t *testing.T) {
 		0, 5 * time.Second, 5 * time.Minute, 30 * time.Minute,
 		2 * time.Hour, 5 * time.Hour, 10 * time.Hour, 10 * time.Hour,
 	}
-	var got []time.Duration
-	for {
-		wait, ok := profile.Retry.Next(len(got), retry.Result{})
-		if !ok {
-			break
-		}
-		got = append(got, wait)
-	}
-	if !slices.Equal(got, want) {
+	if got := exampletest.Waits(profile.Retry); !slices.Equal(got, want) {
 		t.Errorf("schedule %v, want %v", got, want)
 	}
 	headers := []string{"Svix-Id", "Svix-Timestamp", "Svix-Signature"}

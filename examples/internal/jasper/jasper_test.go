@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/outhook/outhook/examples/internal/exampletest"
 	"github.com/outhook/outhook/examples/internal/jasper"
-	"github.com/outhook/outhook/retry"
 	"github.com/outhook/outhook/sender"
 )
 
@@ -94,15 +94,7 @@ func TestProfileIsWhatThePagePromises(t *testing.T) {
 	t.Parallel()
 	profile := jasper.Profile()
 	want := []time.Duration{0, time.Second, 10 * time.Second, 60 * time.Second}
-	var got []time.Duration
-	for {
-		wait, ok := profile.Retry.Next(len(got), retry.Result{})
-		if !ok {
-			break
-		}
-		got = append(got, wait)
-	}
-	if !slices.Equal(got, want) {
+	if got := exampletest.Waits(profile.Retry); !slices.Equal(got, want) {
 		t.Errorf("schedule %v, want %v", got, want)
 	}
 	if got := profile.Signing.HeaderNames(); !slices.Equal(got, []string{"X-Jasper-Signature"}) {
