@@ -31,6 +31,12 @@
 // Deliveries and attempts are read from the Store. Failures are sent again
 // with Resend and Replay.
 //
+// # In the host's transaction
+//
+// [SendIn] writes an event inside a transaction of the host's, so that it is
+// committed or rolled back with the host's own rows, and [Wake] starts its
+// deliveries after the commit.
+//
 // Package senderdev has a Config that needs nothing installed, and package
 // sendertest what a host's tests need.
 //

@@ -116,7 +116,7 @@ func (c Config) putEndpoint(ctx context.Context, e store.Endpoint) (store.Endpoi
 	if err := c.validateEndpoint(e); err != nil {
 		return store.Endpoint{}, err
 	}
-	if err := c.checkTenant(ctx, "Endpoint.Tenant", e.Tenant); err != nil {
+	if err := checkTenant(ctx, c.Store, "Endpoint.Tenant", e.Tenant); err != nil {
 		return store.Endpoint{}, err
 	}
 	if err := c.Store.PutEndpoint(ctx, e); err != nil {

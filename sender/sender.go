@@ -1,11 +1,9 @@
 package sender
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -49,6 +47,8 @@ type Receipt struct {
 	// Deliveries are the event's deliveries, one for each endpoint that was
 	// subscribed when it was first accepted. There may be none.
 	Deliveries []store.Delivery
+
+	event *store.Event // that the hooks are told of; nil if they have been
 }
 
 // Sender sends events. It is safe for concurrent use and holds nothing that
@@ -122,71 +122,24 @@ type client struct {
 	redis gate // closed while Redis is down
 }
 
-var _ Sender = (*client)(nil)
+var _ TxSender = (*client)(nil)
 
 // Send implements [Sender].
 func (c *client) Send(ctx context.Context, e Event) (Receipt, error) {
-	if err := e.validate(c.cfg); err != nil {
+	receipt, err := c.SendIn(ctx, c.cfg.Store, e)
+	if err != nil {
 		return Receipt{}, err
 	}
-	if err := c.cfg.checkTenant(ctx, "Event.Tenant", e.Tenant); err != nil {
-		return Receipt{}, err
-	}
-	event := newEvent(e)
-	deliveries, err := c.fanOut(ctx, event)
-	if err != nil {
-		return Receipt{}, fmt.Errorf("event %s: list the tenant's endpoints: %w", event.ID, err)
-	}
-	err = c.cfg.Store.CreateEvent(ctx, event, deliveries)
-	if errors.Is(err, store.ErrExists) {
-		return c.duplicate(ctx, event)
-	}
-	if err != nil {
-		return Receipt{}, fmt.Errorf("event %s: store it: %w", event.ID, err)
-	}
-	for i := range deliveries {
-		deliveries[i].Version = 1
-	}
-	c.wake(ctx, deliveries)
-	callHooks(c.engine, func(h HookEventAccepted) {
-		h.EventAccepted(ctx, EventAccepted{Event: event.Clone(), Deliveries: append([]store.Delivery(nil), deliveries...)})
-	})
-	return Receipt{EventID: event.ID, Deliveries: deliveries}, nil
-}
-
-// duplicate answers for an event that had been accepted before. Its pending
-// deliveries are woken once more, in case the process that accepted it died
-// before it could.
-func (c *client) duplicate(ctx context.Context, event store.Event) (Receipt, error) {
-	stored, err := c.cfg.Store.GetEvent(ctx, event.Tenant, event.ID)
-	if err != nil {
-		return Receipt{}, fmt.Errorf("event %s: was sent before; load it: %w", event.ID, err)
-	}
-	// The payload of an event that was purged is gone.
-	if stored.Type != event.Type || len(stored.Payload) > 0 && !bytes.Equal(stored.Payload, event.Payload) {
-		return Receipt{}, fmt.Errorf("event %s: %w", event.ID, ErrEventIDReused)
-	}
-	receipt := Receipt{EventID: event.ID, Duplicate: true}
-	var pending []store.Delivery
-	filter := store.DeliveryFilter{Tenant: event.Tenant, EventID: event.ID, Limit: store.MaxLimit}
-	for d, err := range store.AllDeliveries(ctx, c.cfg.Store, filter) {
-		if err != nil {
-			return Receipt{}, fmt.Errorf("event %s: was sent before; list its deliveries: %w", event.ID, err)
-		}
-		receipt.Deliveries = append(receipt.Deliveries, d)
-		if d.State == store.Pending && d.Trigger != store.TriggerTest {
-			pending = append(pending, d)
-		}
-	}
-	c.wake(ctx, pending)
+	c.Wake(ctx, receipt)
+	receipt.event = nil
 	return receipt, nil
 }
 
 // fanOut makes a delivery for each endpoint that gets the event.
-func (c *client) fanOut(ctx context.Context, event store.Event) ([]store.Delivery, error) {
+func (c *client) fanOut(ctx context.Context, in store.Store, event store.Event) ([]store.Delivery, error) {
 	var deliveries []store.Delivery
 	filter := store.EndpointFilter{Tenant: event.Tenant, Limit: store.MaxLimit}
-	for endpoint, err := range store.AllEndpoints(ctx, c.cfg.Store, filter) {
+	for endpoint, err := range store.AllEndpoints(ctx, in, filter) {
 		if err != nil {
 			return nil, err
 		}

@@ -54,8 +54,8 @@ func validTenant(tenant string) bool {
 }
 
 // checkTenant asks a Store that knows the host's tenants.
-func (c Config) checkTenant(ctx context.Context, field, tenant string) error {
-	err := store.CheckTenant(ctx, c.Store, tenant)
+func checkTenant(ctx context.Context, s store.Store, field, tenant string) error {
+	err := store.CheckTenant(ctx, s, tenant)
 	if errors.Is(err, store.ErrNotFound) {
 		unknown := &FieldError{Field: field, Problem: fmt.Sprintf("is %q", tenant), Bound: "a tenant that the Store knows"}
 		return fmt.Errorf("%w: %w", unknown, err)

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/outhook/outhook/sender"
+	"github.com/outhook/outhook/sender/senderdev"
 	"github.com/outhook/outhook/store"
 	"github.com/outhook/outhook/store/sqlstore"
 )
@@ -36,7 +38,7 @@ func Example_store() {
 	}
 }
 
-// The Store inside a transaction of the host's.
+// An event is sent if, and only if, the order that it is about is committed.
 func Example_transaction() {
 	ctx := context.Background()
 	dir, err := os.MkdirTemp("", "outhook-example-")
@@ -49,26 +51,58 @@ func Example_transaction() {
 		log.Fatal(err)
 	}
 	defer db.Close()
-	s, err := sqlstore.New(db, sqlstore.SQLite, sqlstore.Options{})
+	myStore, err := sqlstore.New(db, sqlstore.SQLite, sqlstore.Options{})
 	if err != nil {
 		log.Fatal(err)
 	}
-	applied, err := s.Migrate(ctx)
+	applied, err := myStore.Migrate(ctx)
 	fmt.Println("applied:", applied, err)
-
-	tx, err := db.BeginTx(ctx, nil)
+	env, err := senderdev.Start()
 	if err != nil {
 		log.Fatal(err)
 	}
-	err = s.Tx(tx).PutEndpoint(ctx, store.Endpoint{ID: "ep_1", Tenant: "acme", URL: "https://example.com"})
-	fmt.Println("put:", err)
-	fmt.Println("rollback:", tx.Rollback())
-	_, err = s.GetEndpoint(ctx, "acme", "ep_1")
-	fmt.Println(err)
+	defer env.Close()
+	cfg := env.Config
+	cfg.Store = myStore
+	s, err := sender.New(cfg)
+	if err != nil {
+		log.Fatal(err)
+	}
+	if _, err := db.ExecContext(ctx, "CREATE TABLE orders (id integer)"); err != nil {
+		log.Fatal(err)
+	}
+
+	placeOrder := func(event sender.Event) error {
+		// readme:begin transaction
+		tx, err := db.BeginTx(ctx, nil)
+		if err != nil {
+			return err
+		}
+		defer tx.Rollback()
+		if _, err := tx.ExecContext(ctx, "INSERT INTO orders (id) VALUES (17)"); err != nil {
+			return err
+		}
+		receipt, err := sender.SendIn(ctx, s, myStore.Tx(tx), event)
+		if err != nil {
+			return err
+		}
+		if err := tx.Commit(); err != nil {
+			return err
+		}
+		sender.Wake(ctx, s, receipt) // for an immediate start: the sweeper would find it, too
+		// readme:end transaction
+		return nil
+	}
+	fmt.Println(placeOrder(sender.Event{Tenant: "acme", Type: "order.paid"})) // rolled back
+	fmt.Println(placeOrder(sender.Event{ID: "order-17-paid", Tenant: "acme", Type: "order.paid", Payload: []byte(`{}`)}))
+
+	var orders, events int
+	err = db.QueryRowContext(ctx, "SELECT (SELECT count(*) FROM orders), (SELECT count(*) FROM outhook_events)").Scan(&orders, &events)
+	fmt.Println(orders, "order,", events, "event", err)
 
 	// Output:
 	// applied: [0001_tables] <nil>
-	// put: <nil>
-	// rollback: <nil>
-	// endpoint "ep_1": not found
+	// Event.Payload is 0 bytes, must be 1 to 1048576 bytes (Config.MaxPayload)
+	// <nil>
+	// 1 order, 1 event <nil>
 }

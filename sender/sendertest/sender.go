@@ -32,9 +32,10 @@ type Sender struct {
 	events  []sender.Event
 	resends []string
 	replays []sender.ReplayFilter
+	woken   []string
 }
 
-var _ sender.Sender = (*Sender)(nil)
+var _ sender.TxSender = (*Sender)(nil)
 
 // Send implements sender.Sender. The receipt has no deliveries.
 func (s *Sender) Send(ctx context.Context, e sender.Event) (sender.Receipt, error) {
@@ -61,6 +62,21 @@ func (s *Sender) Send(ctx context.Context, e sender.Event) (sender.Receipt, erro
 	e.Payload = slices.Clone(e.Payload)
 	s.events = append(s.events, e)
 	return sender.Receipt{EventID: e.ID}, nil
+}
+
+// SendIn implements sender.TxSender: it is Send, and does not use the Store. It
+// cannot know whether the transaction was committed; see Woken.
+func (s *Sender) SendIn(ctx context.Context, _ store.Store, e sender.Event) (sender.Receipt, error) {
+	return s.Send(ctx, e)
+}
+
+// Wake implements sender.TxSender.
+func (s *Sender) Wake(_ context.Context, receipts ...sender.Receipt) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, receipt := range receipts {
+		s.woken = append(s.woken, receipt.EventID)
+	}
 }
 
 // Resend implements sender.Sender. The delivery has an ID and a tenant only.
@@ -100,6 +116,13 @@ func (s *Sender) Events() []sender.Event {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.events)
+}
+
+// Woken returns the ids of the events whose receipts were given to Wake, in order.
+func (s *Sender) Woken() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.woken)
 }
 
 // Resends returns the ids of the deliveries that were resent, in order.
