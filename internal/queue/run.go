@@ -70,10 +70,11 @@ func (q *Queue) Run(ctx context.Context, opts RunOptions, handle Handler) error 
 		}
 		servers = append(servers, server)
 	}
+	var stopped sync.WaitGroup
 	if startErr == nil {
+		stopped.Go(func() { (&reaper{Queue: q}).run(ctx) })
 		<-ctx.Done()
 	}
-	var stopped sync.WaitGroup
 	for _, server := range servers {
 		stopped.Go(server.Shutdown)
 	}
