@@ -219,10 +219,9 @@ func (c *client) enqueueFailed(ctx context.Context, deliveries []store.Delivery,
 
 // enqueued is what came of enqueueAll.
 type enqueued struct {
-	added   int              // got a task
-	present []store.Delivery // had one
-	failed  []store.Delivery // could not be enqueued, or were not tried after err
-	err     error            // the first
+	added  int              // got a task; the others had one
+	failed []store.Delivery // could not be enqueued, or were not tried after err
+	err    error            // the first
 }
 
 // enqueueAll enqueues the deliveries, several at once, up to the first error.
@@ -254,8 +253,6 @@ func (e *engine) enqueueAll(ctx context.Context, deliveries []store.Delivery) en
 				result.err = cmp.Or(result.err, err)
 			case added:
 				result.added++
-			default:
-				result.present = append(result.present, d)
 			}
 			mu.Unlock()
 		}

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/outhook/outhook/internal/queue"
 	"github.com/outhook/outhook/store"
 )
 
@@ -12,29 +13,22 @@ import (
 // emptied, or down when they were sent, or because a process died between the
 // Store's write and the enqueue.
 //
-// Overdue deliveries are normal while a backlog is worked off, and they have
-// their tasks. So each is looked at once: as long as the queues are long, a
-// sweep goes on behind where the last one stopped, and looks at one more page
-// on its way round all that is overdue, for what was lost since. Only when they
-// are short, and what is overdue must therefore be in flight or lost, does it
-// begin again from the longest overdue. Its cost grows with what is lost, not
-// with what is queued. After Redis was emptied the queues are short, or the way
-// round finds what is missing.
+// It goes round all that is overdue, page by page. Overdue deliveries are normal
+// while a backlog is worked off, and they have their tasks: so a sweep looks at
+// a few pages in which nothing is lost, and goes on behind them the next time. A
+// page in which something was lost does not count. The cost grows with what is
+// lost, not with what is queued, and after Redis was emptied one sweep restores
+// everything.
 type sweeper struct {
 	*engine
-	cursor string // behind what was looked at once
-	round  string // on the way round
+	cursor string // behind what was looked at last
 }
 
 const (
 	sweepPage    = 500
 	sweepTimeout = 30 * time.Second // of listing a page
-	// shortBacklog is the length of the queues, all together, up to which a
-	// sweep begins from the start.
-	shortBacklog = 1000
-	// strandedAfter is how long overdue a delivery must be for its task to be
-	// looked for: longer than any wait for a dead worker's lease and an attempt.
-	strandedAfter = 4 * time.Minute
+	// sweepIdlePages is how many pages without a find end a sweep.
+	sweepIdlePages = 4
 )
 
 func newSweeper(e *engine) *sweeper { return &sweeper{engine: e} }
@@ -67,47 +61,29 @@ func (s *sweeper) run(ctx context.Context) {
 	}
 }
 
-// sweep looks through what is overdue and was not looked at. It returns how
-// many deliveries it gave a task.
+// sweep looks through what is overdue, from where the last sweep stopped, and
+// at most once round. It returns how many deliveries it gave a task.
 func (s *sweeper) sweep(ctx context.Context) (added int, err error) {
-	backlog, err := s.queue.Backlog(ctx)
-	if err != nil {
-		return 0, err
-	}
 	before := now().Add(-s.cfg.SweepInterval)
-	if backlog <= shortBacklog {
-		s.cursor = ""
-	} else if added, err = s.goRound(ctx, before); err != nil {
-		return added, err
+	ends := 0 // of the list, that were reached
+	if s.cursor == "" {
+		ends++
 	}
-	for {
+	for idle := 0; idle < sweepIdlePages && ends < 2; {
 		n, next, err := s.page(ctx, before, s.cursor)
 		added += n
 		if err != nil {
 			return added, err
 		}
+		if n == 0 {
+			idle++
+		}
 		if next == "" {
-			// The last page may grow: the next sweep reads it again.
-			return added, nil
+			ends++
 		}
 		s.cursor = next
 	}
-}
-
-// goRound looks at one page on the way round, and at more as long as it finds
-// what was lost.
-func (s *sweeper) goRound(ctx context.Context, before time.Time) (added int, err error) {
-	for {
-		n, next, err := s.page(ctx, before, s.round)
-		added += n
-		if err != nil {
-			return added, err
-		}
-		s.round = next
-		if n == 0 || next == "" {
-			return added, nil
-		}
-	}
+	return added, nil
 }
 
 // page gives the deliveries of one page a task where they have none, and
@@ -119,34 +95,18 @@ func (s *sweeper) page(ctx context.Context, before time.Time, cursor string) (ad
 	if err != nil {
 		return 0, "", err
 	}
-	result := s.enqueueAll(ctx, page.Items)
-	if result.err != nil {
-		return result.added, "", result.err
+	wakeups := make([]queue.Wakeup, len(page.Items))
+	for i, d := range page.Items {
+		wakeups[i] = queue.Wakeup{Ref: ref(d), Endpoint: d.EndpointID}
 	}
-	stranded, err := s.removeStranded(ctx, result.present)
+	indexes, err := s.queue.Lost(ctx, wakeups)
 	if err != nil {
-		return result.added, "", err
+		return 0, "", err
 	}
-	again := s.enqueueAll(ctx, stranded)
-	return result.added + again.added, page.Next, again.err
-}
-
-// removeStranded removes the tasks of those deliveries whose task, though its
-// id is taken, will never run: asynq can lose sight of one.
-func (s *sweeper) removeStranded(ctx context.Context, deliveries []store.Delivery) ([]store.Delivery, error) {
-	before := now().Add(-strandedAfter)
-	var stranded []store.Delivery
-	for _, d := range deliveries {
-		if d.NextAttemptAt.After(before) {
-			continue
-		}
-		removed, err := s.queue.RemoveStranded(ctx, ref(d), d.EndpointID)
-		if err != nil {
-			return nil, err
-		}
-		if removed {
-			stranded = append(stranded, d)
-		}
+	lost := make([]store.Delivery, len(indexes))
+	for i, index := range indexes {
+		lost[i] = page.Items[index]
 	}
-	return stranded, nil
+	result := s.enqueueAll(ctx, lost)
+	return result.added, page.Next, result.err
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,7 +26,7 @@ type sweepBench struct {
 // countingStore counts the deliveries that a sweep reads.
 type countingStore struct {
 	store.Store
-	read int
+	read atomic.Int64
 	err  error
 }
 
@@ -33,7 +35,7 @@ func (s *countingStore) ListDue(ctx context.Context, f store.DueFilter) (store.P
 		return store.Page[store.Delivery]{}, s.err
 	}
 	page, err := s.Store.ListDue(ctx, f)
-	s.read += len(page.Items)
+	s.read.Add(int64(len(page.Items)))
 	return page, err
 }
 
@@ -66,45 +68,17 @@ func (b *sweepBench) pending(n int, overdue time.Duration) []store.Delivery {
 	return all
 }
 
-// fill enqueues n deliveries that the store does not have: a long queue.
-func (b *sweepBench) fill(n int) {
-	b.t.Helper()
-	var all []store.Delivery
-	for range n {
-		all = append(all, store.Delivery{ID: newID("dlv_"), Round: 1, NextAttemptAt: now()})
-	}
-	if result := b.enqueueAll(b.ctx, all); result.err != nil {
-		b.t.Fatal(result.err)
-	}
-}
-
 // swept sweeps, and checks how many deliveries got a task and how many were
 // read.
 func (b *sweepBench) swept(added, read int) {
 	b.t.Helper()
-	b.store.read = 0
+	b.store.read.Store(0)
 	got, err := b.sweep(b.ctx)
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	if got != added || b.store.read != read {
-		b.t.Errorf("sweep gave %d deliveries a task and read %d, want %d and %d", got, b.store.read, added, read)
-	}
-}
-
-// sweptBy sweeps several times, and checks how many deliveries got a task in all.
-func (b *sweepBench) sweptBy(sweeps, added int) {
-	b.t.Helper()
-	total := 0
-	for range sweeps {
-		n, err := b.sweep(b.ctx)
-		if err != nil {
-			b.t.Fatal(err)
-		}
-		total += n
-	}
-	if total != added {
-		b.t.Errorf("%d sweeps gave %d deliveries a task, want %d", sweeps, total, added)
+	if n := int(b.store.read.Load()); got != added || n != read {
+		b.t.Errorf("sweep gave %d deliveries a task and read %d, want %d and %d", got, n, added, read)
 	}
 }
 
@@ -115,28 +89,22 @@ func TestSweepGivesLostDeliveriesATask(t *testing.T) {
 	b.pending(3, time.Second) // not overdue for long enough
 	b.pending(4, -time.Hour)  // not due
 	b.swept(1200, 1200)
-	if n, err := b.queue.Backlog(b.ctx); err != nil || n != 1200 {
-		t.Errorf("Backlog = %d, %v; want 1200", n, err)
-	}
+	b.swept(0, 1200)
 }
 
-// TestSweepDoesNotReadABacklogTwice: its cost grows with what is lost, not
-// with what is queued.
-func TestSweepDoesNotReadABacklogTwice(t *testing.T) {
+// TestSweepReadsLittleOfABacklog: its cost grows with what is lost, not with what
+// is queued.
+func TestSweepReadsLittleOfABacklog(t *testing.T) {
 	t.Parallel()
+	const most = sweepIdlePages * sweepPage
 	b := newSweepBench(t)
-	b.pending(2200, time.Minute)
-	b.swept(2200, 2200)
-	b.swept(0, 500+200) // a page on the way round; the last page may have grown
-	b.pending(100, 30*time.Second)
-	b.swept(100, 500+300)
-	b.redis.FlushAll() // and now all is lost
-	b.swept(2300, 2300)
-	b.redis.FlushAll() // and again, with the queues long before the sweep comes
-	for range 3 {
-		b.fill(500)
+	b.pending(3*most, time.Minute)
+	b.swept(3*most, 3*most)
+	for range 4 {
+		b.swept(0, most)
 	}
-	b.sweptBy(2, 2300) // the way round may begin in the middle
+	b.redis.FlushAll() // and now all is lost, with the sweep in the middle
+	b.swept(3*most, 4*most)
 }
 
 // TestSweepGoesOnWhereItStopped: Redis failed in the middle.
@@ -157,15 +125,51 @@ func TestSweepGoesOnWhereItStopped(t *testing.T) {
 	b.swept(1100, 1100)
 }
 
-// TestSweepFindsWhatWasLostInABacklog: a delivery behind the cursor loses its
-// task while the queues stay long.
+// TestSweepFindsWhatWasLostInABacklog: one delivery among many has no task.
 func TestSweepFindsWhatWasLostInABacklog(t *testing.T) {
 	t.Parallel()
+	const round = 3
 	b := newSweepBench(t)
-	b.pending(2200, time.Minute)
-	b.swept(2200, 2200)
-	b.pending(1, 2*time.Minute) // committed late
-	b.sweptBy(6, 1)             // the way round is five pages
+	b.pending(round*sweepIdlePages*sweepPage-1, time.Minute)
+	if _, err := b.sweep(b.ctx); err != nil {
+		t.Fatal(err)
+	}
+	b.pending(1, 90*time.Second) // committed late
+	found := 0
+	for range round {
+		n, err := b.sweep(b.ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found += n
+	}
+	if found != 1 {
+		t.Errorf("one round gave %d deliveries a task, want 1", found)
+	}
+}
+
+// TestSweepersTogether: several processes restore the same deliveries, and each
+// gets one task.
+func TestSweepersTogether(t *testing.T) {
+	t.Parallel()
+	b := newSweepBench(t)
+	b.pending(3000, time.Minute)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			if _, err := newSweeper(b.engine).sweep(b.ctx); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	total := int64(0)
+	for i := range b.cfg.Shards {
+		total += b.redis.Client().LLen(b.ctx, fmt.Sprintf("asynq:{outhook:%d}:pending", i)).Val()
+	}
+	if total != 3000 {
+		t.Errorf("%d tasks, want 3000", total)
+	}
 }
 
 // TestSweepReplacesStrandedTasks: asynq can lose sight of a task whose id stays
@@ -173,7 +177,7 @@ func TestSweepFindsWhatWasLostInABacklog(t *testing.T) {
 func TestSweepReplacesStrandedTasks(t *testing.T) {
 	t.Parallel()
 	b := newSweepBench(t)
-	stranded := b.pending(3, 2*strandedAfter)
+	stranded := b.pending(3, time.Minute)
 	if result := b.enqueueAll(b.ctx, stranded); result.added != 3 || result.err != nil {
 		t.Fatalf("enqueueAll = %+v", result)
 	}

@@ -111,24 +111,6 @@ func (q *Queue) Enqueue(ctx context.Context, ref Ref, endpoint string, at time.T
 	return true, nil
 }
 
-// Backlog returns the number of wake-ups that are ready and not yet taken, in
-// all queues.
-func (q *Queue) Backlog(ctx context.Context) (int, error) {
-	pipe := q.opts.Redis.Pipeline()
-	counts := make([]*redis.IntCmd, q.opts.Shards)
-	for i := range counts {
-		counts[i] = pipe.LLen(ctx, q.key(i, "pending"))
-	}
-	if _, err := pipe.Exec(ctx); err != nil {
-		return 0, fmt.Errorf("queue %s: count the backlog: %w", q.opts.Name, err)
-	}
-	total := 0
-	for _, count := range counts {
-		total += int(count.Val())
-	}
-	return total, nil
-}
-
 func (q *Queue) name(shard int) string {
 	return q.opts.Name + ":" + strconv.Itoa(shard)
 }

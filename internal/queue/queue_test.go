@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/hibiken/asynq"
-	"github.com/redis/go-redis/v9"
 	"go.uber.org/goleak"
 
 	"github.com/outhook/outhook/internal/testenv"
@@ -38,6 +37,15 @@ func newBench(t *testing.T, shards int) *bench {
 	server := testenv.Redis(t)
 	logger := slog.New(slog.DiscardHandler)
 	return &bench{New(Options{Redis: server.Client(), Name: "q", Shards: shards, Logger: logger}), ctx, server}
+}
+
+// pending returns the number of wake-ups that are ready and not taken.
+func (b *bench) pending() int {
+	total := 0
+	for i := range b.opts.Shards {
+		total += int(b.redis.Client().LLen(b.ctx, b.key(i, "pending")).Val())
+	}
+	return total
 }
 
 // run runs the handler until the test ends or the returned function is called.
@@ -93,14 +101,13 @@ func TestEnqueueTwiceIsHarmless(t *testing.T) {
 			t.Errorf("enqueue %d = %v, %v; want %v", i, added, err, test.want)
 		}
 	}
-	if n, err := b.Backlog(b.ctx); err != nil || n != 2 {
-		t.Errorf("Backlog = %d, %v; want the 2 that are ready", n, err)
+	if n := b.pending(); n != 2 {
+		t.Errorf("%d wake-ups are ready, want 2", n)
 	}
 }
 
-// TestBacklogIsWhatAsynqCounts: Backlog reads a key of asynq's, whose shape is
-// not part of its API.
-func TestBacklogIsWhatAsynqCounts(t *testing.T) {
+// TestEndpointsSpreadOverQueues: asynq's own tools find the wake-ups.
+func TestEndpointsSpreadOverQueues(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 4)
 	for i := range 50 {
@@ -121,8 +128,8 @@ func TestBacklogIsWhatAsynqCounts(t *testing.T) {
 		}
 		total += info.Pending
 	}
-	if n, err := b.Backlog(b.ctx); err != nil || n != total || n != 50 {
-		t.Errorf("Backlog = %d, %v; asynq counts %d of 50", n, err, total)
+	if total != 50 {
+		t.Errorf("asynq counts %d wake-ups, want 50", total)
 	}
 }
 
@@ -140,73 +147,6 @@ func TestTaskHoldsIDsAlone(t *testing.T) {
 	}
 	if info.MaxRetry < 1_000_000 || info.Timeout < time.Minute || info.Retention != 0 {
 		t.Errorf("task = %+v", info)
-	}
-}
-
-// TestRemoveStranded: a task in each of the states it can be in, as asynq has it
-// and then as a fault leaves it.
-func TestRemoveStranded(t *testing.T) {
-	t.Parallel()
-	const id = "dlv_1.1"
-	now := time.Now()
-	expired := redis.Z{Score: float64(now.Add(-time.Hour).Unix()), Member: id}
-	tests := map[string]struct {
-		at    time.Time
-		state string
-		fault func(ctx context.Context, c *redis.Client) // what makes it stranded
-	}{
-		"pending":   {now, "pending", func(ctx context.Context, c *redis.Client) { c.Del(ctx, "asynq:{q:0}:pending") }},
-		"scheduled": {now.Add(time.Hour), "scheduled", func(ctx context.Context, c *redis.Client) { c.Del(ctx, "asynq:{q:0}:scheduled") }},
-		"archived":  {now.Add(time.Hour), "scheduled", nil}, // as with asynqmon's button
-		"retry":     {now, "retry", func(ctx context.Context, c *redis.Client) { c.Del(ctx, "asynq:{q:0}:retry") }},
-		"active":    {now, "active", func(ctx context.Context, c *redis.Client) { c.Del(ctx, "asynq:{q:0}:lease") }},
-		"dead":      {now, "active", func(ctx context.Context, c *redis.Client) { c.ZAdd(ctx, "asynq:{q:0}:lease", expired) }},
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			b := newBench(t, 1)
-			client := b.redis.Client()
-			ref := Ref{Tenant: "t", Delivery: "dlv_1", Round: 1}
-			remove := func(want bool) {
-				t.Helper()
-				if removed, err := b.RemoveStranded(b.ctx, ref, "ep_1"); err != nil || removed != want {
-					t.Fatalf("RemoveStranded = %v, %v; want %v", removed, err, want)
-				}
-			}
-			remove(false) // there is none
-			b.enqueue(t, ref, test.at)
-			began, resume := make(chan struct{}, 1), make(chan error)
-			if test.state == "retry" || test.state == "active" {
-				stop := b.run(t, func(context.Context, Ref) error {
-					began <- struct{}{}
-					return <-resume
-				})
-				defer stop()
-				defer close(resume)
-				receive(t, began)
-			}
-			if test.state == "retry" {
-				resume <- &Again{Wait: time.Hour, Err: errors.New("why")}
-			}
-			for client.HGet(b.ctx, "asynq:{q:0}:t:"+id, "state").Val() != test.state {
-				if b.ctx.Err() != nil {
-					t.Fatalf("the task does not become %s", test.state)
-				}
-			}
-			remove(false) // it may still come
-			if test.fault == nil {
-				if err := asynq.NewInspectorFromRedisClient(client).ArchiveTask("q:0", id); err != nil {
-					t.Fatal(err)
-				}
-				remove(true)
-				return
-			}
-			test.fault(b.ctx, client)
-			remove(true)
-			b.enqueue(t, ref, now.Add(time.Hour)) // its id is free
-			remove(false)
-		})
 	}
 }
 
@@ -317,8 +257,8 @@ func TestRunEndsItsHandlers(t *testing.T) {
 	default:
 		t.Error("Run returned before its handler had")
 	}
-	if n, err := b.Backlog(b.ctx); err != nil || n != 1 {
-		t.Errorf("Backlog = %d, %v; want the task back", n, err)
+	if n := b.pending(); n != 1 {
+		t.Errorf("%d wake-ups are ready, want the task back", n)
 	}
 }
 
@@ -329,8 +269,8 @@ func TestRedisDown(t *testing.T) {
 	if _, err := b.Enqueue(b.ctx, Ref{Delivery: "dlv_1"}, "ep_1", time.Now()); err == nil || !strings.HasPrefix(err.Error(), "delivery dlv_1: enqueue: ") {
 		t.Errorf("Enqueue = %v", err)
 	}
-	if _, err := b.Backlog(b.ctx); err == nil {
-		t.Error("Backlog without Redis reports no error")
+	if _, err := b.Lost(b.ctx, []Wakeup{{Ref{Delivery: "dlv_1"}, "ep_1"}}); err == nil || !strings.HasPrefix(err.Error(), "queue q:0: look for tasks: ") {
+		t.Errorf("Lost = %v", err)
 	}
 	b.redis.Start()
 }

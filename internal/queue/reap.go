@@ -144,7 +144,7 @@ func (r *reaper) oldLeases(ctx context.Context, end time.Time) (map[owned]float6
 	leases := map[owned]float64{}
 	for i, reply := range replies {
 		for _, z := range reply.Val() {
-			leases[owned{i, z.Member.(string)}] = z.Score
+			leases[owned{i, fmt.Sprint(z.Member)}] = z.Score
 		}
 	}
 	return leases, nil
