@@ -69,6 +69,20 @@ type Config struct {
 	// Defaults to 5 s.
 	SweepInterval time.Duration
 
+	// Retention is how long an event is kept after it was sent, with its
+	// deliveries and attempts; as long as one of the deliveries is pending, all
+	// of it stays. RunWorkers removes what is older in small batches. It is at
+	// least 1 h, and the Store must be a store.Purger. An event id that is sent
+	// again after its event was removed is delivered again.
+	// Zero keeps everything.
+	Retention time.Duration
+
+	// BodyRetention is how long payloads and the bodies of answers are kept, if
+	// that is shorter: the records stay, but can no longer be resent or replayed.
+	// The same rules hold as for Retention.
+	// Zero keeps them as long as the records.
+	BodyRetention time.Duration
+
 	// MaxPayload is the largest payload that Send accepts, in bytes, up to
 	// 16 MiB.
 	// Defaults to 1 MiB.
@@ -205,6 +219,8 @@ func (c Config) validate() error {
 	f.check(within(c.Concurrency, 1, 100_000), "Config.Concurrency", c.Concurrency, "1 to 100000")
 	f.check(c.ShutdownTimeout > 0, "Config.ShutdownTimeout", c.ShutdownTimeout, "more than 0")
 	f.check(within(c.SweepInterval, time.Second, time.Hour), "Config.SweepInterval", c.SweepInterval, "1s to 1h")
+	c.checkRetention(&f, "Config.Retention", c.Retention)
+	c.checkRetention(&f, "Config.BodyRetention", c.BodyRetention)
 	f.check(within(c.MaxPayload, 1, 16<<20), "Config.MaxPayload", c.MaxPayload, "1 to 16777216 bytes")
 	f.check(within(c.MaxResponseBody, -1, 1<<20), "Config.MaxResponseBody", c.MaxResponseBody, "-1 to 1048576 bytes")
 	f.check(c.MaxRetryAfter > 0 || c.MaxRetryAfter == -1, "Config.MaxRetryAfter", c.MaxRetryAfter, "more than 0, or -1")
@@ -222,6 +238,16 @@ func (c Config) validate() error {
 		c.Profiles[name].validate(&f, field)
 	}
 	return f.err()
+}
+
+func (c Config) checkRetention(f *faults, field string, value time.Duration) {
+	if value == 0 {
+		return
+	}
+	f.check(value >= time.Hour, field, value, "0, or at least 1h")
+	if _, ok := store.As[store.Purger](c.Store); !ok && !isNil(c.Store) {
+		f.add(field, fmt.Sprintf("is %s, and the %T in Config.Store removes nothing", value, c.Store), "0, or the Store a store.Purger")
+	}
 }
 
 // isNil sees a nil pointer in an interface, too: a store that could not be

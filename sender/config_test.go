@@ -38,15 +38,20 @@ func TestConfigFaultsNameFieldAndBound(t *testing.T) {
 		change func(c *sender.Config)
 		want   string
 	}{
-		"Store":          {func(c *sender.Config) { c.Store = nil }, "Config.Store is nil, must be a store.Store"},
-		"Redis":          {func(c *sender.Config) { c.Redis = nil }, "Config.Redis is nil, must be a redis.UniversalClient"},
-		"nil Store":      {func(c *sender.Config) { c.Store = (*memstore.Store)(nil) }, "Config.Store is nil"},
-		"nil Redis":      {func(c *sender.Config) { c.Redis = (*redis.Client)(nil) }, "Config.Redis is nil"},
-		"Queue":          {func(c *sender.Config) { c.Queue = "a b" }, `Config.Queue is "a b", must be 1 to 64 letters`},
-		"Shards":         {func(c *sender.Config) { c.Shards = 65 }, "Config.Shards is 65, must be 1 to 64"},
-		"Concurrency":    {func(c *sender.Config) { c.Concurrency = -1 }, "Config.Concurrency is -1, must be 1 to 100000"},
-		"Shutdown":       {func(c *sender.Config) { c.ShutdownTimeout = -1 }, "Config.ShutdownTimeout is -1ns, must be more than 0"},
-		"Sweep":          {func(c *sender.Config) { c.SweepInterval = time.Millisecond }, "Config.SweepInterval is 1ms, must be 1s to 1h"},
+		"Store":         {func(c *sender.Config) { c.Store = nil }, "Config.Store is nil, must be a store.Store"},
+		"Redis":         {func(c *sender.Config) { c.Redis = nil }, "Config.Redis is nil, must be a redis.UniversalClient"},
+		"nil Store":     {func(c *sender.Config) { c.Store = (*memstore.Store)(nil) }, "Config.Store is nil"},
+		"nil Redis":     {func(c *sender.Config) { c.Redis = (*redis.Client)(nil) }, "Config.Redis is nil"},
+		"Queue":         {func(c *sender.Config) { c.Queue = "a b" }, `Config.Queue is "a b", must be 1 to 64 letters`},
+		"Shards":        {func(c *sender.Config) { c.Shards = 65 }, "Config.Shards is 65, must be 1 to 64"},
+		"Concurrency":   {func(c *sender.Config) { c.Concurrency = -1 }, "Config.Concurrency is -1, must be 1 to 100000"},
+		"Shutdown":      {func(c *sender.Config) { c.ShutdownTimeout = -1 }, "Config.ShutdownTimeout is -1ns, must be more than 0"},
+		"Sweep":         {func(c *sender.Config) { c.SweepInterval = time.Millisecond }, "Config.SweepInterval is 1ms, must be 1s to 1h"},
+		"Retention":     {func(c *sender.Config) { c.Retention = time.Second }, "Config.Retention is 1s, must be 0, or at least 1h"},
+		"BodyRetention": {func(c *sender.Config) { c.BodyRetention = -1 }, "Config.BodyRetention is -1ns, must be 0, or at least 1h"},
+		"no Purger": {func(c *sender.Config) {
+			c.Store, c.Retention = struct{ store.Store }{c.Store}, time.Hour
+		}, "Config.Retention is 1h0m0s, and the struct { store.Store } in Config.Store removes nothing"},
 		"MaxPayload":     {func(c *sender.Config) { c.MaxPayload = 1 << 30 }, "Config.MaxPayload is 1073741824, must be 1 to 16777216 bytes"},
 		"MaxResponse":    {func(c *sender.Config) { c.MaxResponseBody = -2 }, "Config.MaxResponseBody is -2, must be -1 to 1048576"},
 		"MaxRetryAfter":  {func(c *sender.Config) { c.MaxRetryAfter = -2 }, "Config.MaxRetryAfter is -2ns, must be more than 0, or -1"},

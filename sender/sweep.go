@@ -38,12 +38,8 @@ func (s *sweeper) run(ctx context.Context) {
 	for {
 		// Spread, so that several processes do not sweep at the same moment.
 		interval := s.cfg.SweepInterval
-		timer := time.NewTimer(interval - interval/4 + rand.N(interval/4))
-		select {
-		case <-ctx.Done():
-			timer.Stop()
+		if !rest(ctx, interval-rand.N(interval/4)) {
 			return
-		case <-timer.C:
 		}
 		var (
 			added int

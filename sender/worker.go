@@ -46,14 +46,15 @@ func RunWorkers(ctx context.Context, cfg Config) error {
 		w.transport = own
 	}
 	w.log.Info("Workers: Started", slog.Int("concurrency", e.cfg.Concurrency), slog.Int("shards", e.cfg.Shards))
-	var sweeping sync.WaitGroup
-	sweeping.Go(func() { newSweeper(e).run(ctx) })
+	var keeping sync.WaitGroup
+	keeping.Go(func() { newSweeper(e).run(ctx) })
+	keeping.Go(func() { purger{e}.run(ctx) })
 	err = e.queue.Run(ctx, queue.RunOptions{
 		Handlers:        e.cfg.Concurrency + waitingRoom,
 		ShutdownTimeout: e.cfg.ShutdownTimeout,
 	}, w.handle)
 	cancel()
-	sweeping.Wait()
+	keeping.Wait()
 	w.log.Info("Workers: Stopped")
 	return err
 }
