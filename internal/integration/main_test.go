@@ -8,4 +8,9 @@ import (
 	"github.com/outhook/outhook/internal/testenv"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(testenv.WithPostgres(m)) }
+func TestMain(m *testing.M) {
+	if beChild() {
+		return
+	}
+	goleak.VerifyTestMain(testenv.WithPostgres(m))
+}
