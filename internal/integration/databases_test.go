@@ -1,10 +1,13 @@
 package integration_test
 
 import (
+	"context"
 	"database/sql"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"testing"
+	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib"
 	_ "github.com/lib/pq"
@@ -30,11 +33,38 @@ var databases = []database{
 // onEach runs a test on each database.
 func onEach(t *testing.T, test func(t *testing.T, d database)) {
 	t.Helper()
+	on(t, databases, test)
+}
+
+// onEachServer runs a test on each database whose transactions do not all wait
+// for each other.
+func onEachServer(t *testing.T, test func(t *testing.T, d database)) {
+	t.Helper()
+	servers := slices.DeleteFunc(slices.Clone(databases), func(d database) bool { return d.dialect == sqlstore.SQLite })
+	on(t, servers, test)
+}
+
+func on(t *testing.T, databases []database, test func(t *testing.T, d database)) {
+	t.Helper()
 	for _, d := range databases {
 		t.Run(d.name, func(t *testing.T) {
 			t.Parallel()
 			test(t, d)
 		})
+	}
+}
+
+// waitForLock waits until a statement waits for somebody else's lock.
+func (d database) waitForLock(t *testing.T, db *sql.DB) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	for waiting := 0; waiting == 0; {
+		err := db.QueryRowContext(ctx, "SELECT count(*) FROM pg_stat_activity"+
+			" WHERE wait_event_type = 'Lock' AND datname = current_database()").Scan(&waiting)
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

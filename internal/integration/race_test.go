@@ -1,7 +1,6 @@
 package integration_test
 
 import (
-	"context"
 	"errors"
 	"sync"
 	"testing"
@@ -60,47 +59,5 @@ func winners(t *testing.T, stores []*sqlstore.Store, lost error, f func(s *sqlst
 	}
 	if won != 1 {
 		t.Errorf("%d of %d succeeded, want one", won, len(stores))
-	}
-}
-
-// A replay that commits while the event is being removed is not lost: it is the
-// removal that fails.
-func TestPurgeYieldsToReplay(t *testing.T) {
-	t.Parallel()
-	d := databases[0] // in SQLite one of them waits for the other
-	s, db := d.fresh(t)
-	event, deliveries := order("1")
-	deliveries[0].State = store.Failed
-	if err := s.CreateEvent(t.Context(), event, deliveries); err != nil {
-		t.Fatal(err)
-	}
-	tx := mustBegin(t, db)
-	deliveries[0].State, deliveries[0].Version = store.Pending, 1
-	if err := s.Tx(tx).UpdateDelivery(t.Context(), deliveries[0], nil); err != nil {
-		t.Fatal(err)
-	}
-
-	purged := make(chan error)
-	go func() {
-		_, err := s.Purge(t.Context(), store.PurgeFilter{Before: time.Now().Add(time.Hour)})
-		purged <- err
-	}()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	for waiting := 0; waiting == 0; {
-		err := db.QueryRowContext(ctx, "SELECT count(*) FROM pg_stat_activity"+
-			" WHERE wait_event_type = 'Lock' AND datname = current_database()").Scan(&waiting)
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := tx.Commit(); err != nil {
-		t.Fatal(err)
-	}
-	if err := <-purged; !errors.Is(err, store.ErrConflict) {
-		t.Errorf("Purge: %v, want ErrConflict", err)
-	}
-	if job, err := s.LoadJob(t.Context(), "acme", "dlv_1"); err != nil || job.Event == nil {
-		t.Errorf("LoadJob = %+v, %v; want the delivery and its event", job, err)
 	}
 }

@@ -60,6 +60,9 @@ type dialect struct {
 	// lock waits, in a transaction, for others that hold the same number. It is
 	// empty where begin waits for them.
 	lock string
+	// lockRows, after a SELECT, locks its rows, and passes over those that others
+	// have locked. It is empty where begin waits for them.
+	lockRows string
 	// singleWriter is set where a second writer gets an error or waits blindly.
 	singleWriter bool
 	// withWrites is set where a WITH clause may hold an INSERT or UPDATE: two
@@ -78,7 +81,7 @@ var dialects = map[Dialect]dialect{
 	PostgreSQL: {
 		name: "PostgreSQL", dir: "postgres",
 		numbered: true, begin: "BEGIN ISOLATION LEVEL READ COMMITTED", withWrites: true,
-		lock: "SELECT pg_advisory_xact_lock(?)",
+		lock: "SELECT pg_advisory_xact_lock(?)", lockRows: " FOR UPDATE SKIP LOCKED",
 		time: func(t time.Time) any { return t.UTC().Truncate(time.Microsecond) },
 		micros: func(from, to string) string {
 			return "CAST(EXTRACT(EPOCH FROM (" + to + " - CAST(" + from + " AS timestamptz))) * 1000000 AS bigint)"

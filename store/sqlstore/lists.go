@@ -106,7 +106,7 @@ func page[T any](ctx context.Context, s *Store, t *table[T], q query, o order,
 	// One more than asked for says whether there is another page. The limit is
 	// no parameter: PostgreSQL plans better when it knows it.
 	statement := s.dialect.numberParameters(t.selectAll + q.where() + o.by() + " LIMIT " + strconv.Itoa(limit+1))
-	items, err := readAll(ctx, s.reader(), t, statement, q.args)
+	items, err := readRows(ctx, s.reader(), t.places, statement, q.args...)
 	if err != nil {
 		return store.Page[T]{}, failed(ctx, "list of "+t.name, err)
 	}
@@ -115,23 +115,6 @@ func page[T any](ctx context.Context, s *Store, t *table[T], q query, o order,
 	}
 	items = items[:limit]
 	return store.Page[T]{Items: items, Next: where(items[limit-1]).cursor()}, nil
-}
-
-func readAll[T any](ctx context.Context, db querier, t *table[T], statement string, args []any) ([]T, error) {
-	rows, err := db.QueryContext(ctx, statement, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var records []T
-	for rows.Next() {
-		var record T
-		if err := rows.Scan(t.places(&record)...); err != nil {
-			return nil, err
-		}
-		records = append(records, record)
-	}
-	return records, rows.Err()
 }
 
 // ListEndpoints implements [store.EndpointStore].

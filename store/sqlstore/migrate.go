@@ -23,7 +23,7 @@ func (s *Store) Migrate(ctx context.Context) ([]string, error) {
 		if err := s.prepareMigration(ctx, q); err != nil {
 			return err
 		}
-		there, err := column(ctx, q, "SELECT name FROM "+s.tableName("migrations"))
+		there, err := readRows(ctx, q, func(name *string) []any { return []any{name} }, "SELECT name FROM "+s.tableName("migrations"))
 		if err != nil {
 			return err
 		}

@@ -3,16 +3,20 @@ package sqlstore
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"slices"
-	"time"
 
 	"github.com/outhook/outhook/store"
 )
 
-// purgeQueries remove or empty old events. The first statement of each kind
-// chooses the events and returns them; the others follow with that list.
+// purgeQueries remove or empty old events. The first two choose the events and
+// return them, with the number of their deliveries; the others follow with
+// those of them that nobody else has a hand on.
 type purgeQueries struct {
+	chooseToRemove string
+	chooseToEmpty  string
+	// lock returns the event and the state of each delivery that it has locked.
+	lock string
+
 	removeEvents     string
 	removeDeliveries string
 	removeAttempts   string
@@ -21,31 +25,41 @@ type purgeQueries struct {
 }
 
 func newPurgeQueries(s *Store) purgeQueries {
+	d := s.dialect
 	events, deliveries, attempts := s.events.name, s.deliveries.name, s.attempts.name
-	old := func(condition string) string {
-		return " WHERE (tenant, id) IN (SELECT tenant, id FROM " + events + " AS e WHERE " + condition + "created_at < ?" +
-			" AND NOT EXISTS (SELECT 1 FROM " + deliveries + " AS d" +
-			" WHERE d.tenant = e.tenant AND d.event_id = e.id AND d.state = 'pending')" +
-			" ORDER BY created_at LIMIT ?) RETURNING tenant, id"
+	// To count leaves no choice but to look at the deliveries of one event after
+	// the other: NOT EXISTS may read those of all events first.
+	count := "(SELECT count(*) FROM " + deliveries + " AS d WHERE d.tenant = e.tenant AND d.event_id = e.id"
+	choose := func(condition string) string {
+		return "SELECT tenant, id, " + count + ") FROM " + events + " AS e WHERE created_at < ?" + condition +
+			" AND " + count + " AND d.state = 'pending') = 0 ORDER BY created_at LIMIT ?" + d.lockRows
 	}
-	those := " WHERE (tenant, event_id) IN (SELECT tenant, id FROM " +
-		s.dialect.records(referenceFields(&reference{})) + ")"
+	records := d.records(referenceFields(&reference{}))
+	of := func(tenant, event string) string {
+		return " WHERE (" + tenant + ", " + event + ") IN (SELECT tenant, id FROM " + records + ")"
+	}
 	q := purgeQueries{
-		removeEvents:     "DELETE FROM " + events + old(""),
-		removeDeliveries: "DELETE FROM " + deliveries + those + " RETURNING state",
-		removeAttempts:   "DELETE FROM " + attempts + those,
-		emptyEvents:      "UPDATE " + events + " SET payload = ?, emptied = true" + old("NOT emptied AND "),
-		emptyAttempts:    "UPDATE " + attempts + " SET response_body = ?" + those,
+		chooseToRemove:   choose(""),
+		chooseToEmpty:    choose(" AND created_at >= ? AND emptied = false"),
+		lock:             "SELECT tenant, event_id, state FROM " + deliveries + of("tenant", "event_id") + d.lockRows,
+		removeEvents:     "DELETE FROM " + events + of("tenant", "id"),
+		removeDeliveries: "DELETE FROM " + deliveries + of("tenant", "event_id"),
+		removeAttempts:   "DELETE FROM " + attempts + of("tenant", "event_id"),
+		emptyEvents:      "UPDATE " + events + " SET payload = ?, emptied = true" + of("tenant", "id"),
+		emptyAttempts:    "UPDATE " + attempts + " SET response_body = ?" + of("tenant", "event_id"),
 	}
 	for _, statement := range []*string{
+		&q.chooseToRemove, &q.chooseToEmpty, &q.lock,
 		&q.removeEvents, &q.removeDeliveries, &q.removeAttempts, &q.emptyEvents, &q.emptyAttempts,
 	} {
-		*statement = s.dialect.numberParameters(*statement)
+		*statement = d.numberParameters(*statement)
 	}
 	return q
 }
 
-// Purge implements [store.Purger].
+// Purge implements [store.Purger]. It waits for nobody: what another Purge is
+// about to remove, or somebody is about to replay, is left to them. So many
+// processes may purge at once.
 func (s *Store) Purge(ctx context.Context, f store.PurgeFilter) (int, error) {
 	limit := f.Limit
 	if limit <= 0 {
@@ -54,7 +68,7 @@ func (s *Store) Purge(ctx context.Context, f store.PurgeFilter) (int, error) {
 	handled := 0
 	err := s.transact(ctx, func(q querier) error {
 		if !f.Before.IsZero() {
-			n, err := s.remove(ctx, q, f.Before, limit)
+			n, err := s.purge(ctx, q, s.remove, limit, s.queries.purge.chooseToRemove, s.dialect.bound(f.Before))
 			if err != nil {
 				return err
 			}
@@ -63,7 +77,9 @@ func (s *Store) Purge(ctx context.Context, f store.PurgeFilter) (int, error) {
 		if f.BodiesBefore.IsZero() || handled == limit {
 			return nil
 		}
-		n, err := s.empty(ctx, q, f.BodiesBefore, limit-handled)
+		// What is to be removed is not emptied, though others have it in hand now.
+		n, err := s.purge(ctx, q, s.empty, limit-handled, s.queries.purge.chooseToEmpty,
+			s.dialect.bound(f.BodiesBefore), s.dialect.bound(f.Before))
 		handled += n
 		return err
 	})
@@ -73,69 +89,122 @@ func (s *Store) Purge(ctx context.Context, f store.PurgeFilter) (int, error) {
 	return handled, nil
 }
 
-func (s *Store) remove(ctx context.Context, q querier, before time.Time, limit int) (int, error) {
-	events, n, err := choose(ctx, q, s.queries.purge.removeEvents, s.dialect.bound(before), limit)
-	if err != nil || n == 0 {
-		return n, err
-	}
-	states, err := column(ctx, q, s.queries.purge.removeDeliveries, events)
-	if err != nil {
-		return 0, err
-	}
-	if slices.Contains(states, string(store.Pending)) {
-		// Replayed since the events were chosen: it stays, and so does all.
-		return 0, fmt.Errorf("a delivery is pending again: %w", store.ErrConflict)
-	}
-	_, err = q.ExecContext(ctx, s.queries.purge.removeAttempts, events)
-	return n, err
-}
-
-func (s *Store) empty(ctx context.Context, q querier, before time.Time, limit int) (int, error) {
-	events, n, err := choose(ctx, q, s.queries.purge.emptyEvents, []byte{}, s.dialect.bound(before), limit)
-	if err != nil || n == 0 {
-		return n, err
-	}
-	_, err = q.ExecContext(ctx, s.queries.purge.emptyAttempts, []byte{}, events)
-	return n, err
-}
-
-// choose runs the first statement, and returns the events that it chose as the
-// parameter of the others.
-func choose(ctx context.Context, q querier, statement string, args ...any) (string, int, error) {
-	rows, err := q.QueryContext(ctx, statement, args...)
-	if err != nil {
-		return "", 0, err
-	}
-	defer rows.Close()
-	var events []reference
-	for rows.Next() {
-		var r reference
-		if err := rows.Scan(&r.Tenant, &r.ID); err != nil {
-			return "", 0, err
+// purge does something to the oldest events that choose finds, and returns
+// their number: fewer than the limit if there are no more. Those that it has to
+// leave alone do not make it fewer: it chooses again, and so many more. Whoever
+// has a hand on one does not keep it for long, so that three times are enough.
+func (s *Store) purge(ctx context.Context, q querier, do func(ctx context.Context, q querier, events string) error,
+	limit int, choose string, args ...any,
+) (int, error) {
+	handled, left := 0, 0
+	for range 3 {
+		wanted := limit - handled + left
+		chosen, err := readRows(ctx, q, func(c *candidate) []any { return []any{&c.Tenant, &c.ID, &c.deliveries} },
+			choose, append(slices.Clone(args), wanted)...)
+		if err != nil || len(chosen) == 0 {
+			return handled, err
 		}
-		events = append(events, r)
+		free, err := s.lockDeliveries(ctx, q, chosen)
+		if err != nil {
+			return handled, err
+		}
+		left = len(chosen) - len(free)
+		free = free[:min(len(free), limit-handled)]
+		if len(free) > 0 {
+			events, err := json.Marshal(free)
+			if err != nil {
+				return handled, err
+			}
+			if err := do(ctx, q, string(events)); err != nil {
+				return handled, err
+			}
+		}
+		handled += len(free)
+		if handled == limit || len(chosen) < wanted {
+			break
+		}
 	}
-	if err := rows.Err(); err != nil {
-		return "", 0, err
-	}
-	array, err := json.Marshal(events)
-	return string(array), len(events), err
+	return handled, nil
 }
 
-// column reads rows of one text.
-func column(ctx context.Context, q querier, statement string, args ...any) ([]string, error) {
+// candidate is an event that is old enough.
+type candidate struct {
+	reference
+
+	deliveries int
+}
+
+// lockDeliveries locks the deliveries of the events that were chosen, so that
+// none can be replayed from now on, and returns the events of which it has got
+// them all, and none is pending. They may have been replayed since they were
+// chosen.
+func (s *Store) lockDeliveries(ctx context.Context, q querier, chosen []candidate) ([]reference, error) {
+	references := make([]reference, len(chosen))
+	for i, c := range chosen {
+		references[i] = c.reference
+	}
+	array, err := json.Marshal(references)
+	if err != nil {
+		return nil, err
+	}
+	type delivery struct {
+		event reference
+		state store.DeliveryState
+	}
+	deliveries, err := readRows(ctx, q, func(d *delivery) []any { return []any{&d.event.Tenant, &d.event.ID, &d.state} },
+		s.queries.purge.lock, string(array))
+	if err != nil {
+		return nil, err
+	}
+	locked := map[reference]int{}
+	for _, d := range deliveries {
+		if d.state != store.Pending {
+			locked[d.event]++
+		}
+	}
+	var free []reference
+	for _, c := range chosen {
+		if locked[c.reference] == c.deliveries {
+			free = append(free, c.reference)
+		}
+	}
+	return free, nil
+}
+
+func (s *Store) remove(ctx context.Context, q querier, events string) error {
+	for _, statement := range []string{
+		s.queries.purge.removeAttempts, s.queries.purge.removeDeliveries, s.queries.purge.removeEvents,
+	} {
+		if _, err := q.ExecContext(ctx, statement, events); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Store) empty(ctx context.Context, q querier, events string) error {
+	for _, statement := range []string{s.queries.purge.emptyAttempts, s.queries.purge.emptyEvents} {
+		if _, err := q.ExecContext(ctx, statement, []byte{}, events); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readRows reads all rows of a query, each to the places of a T.
+func readRows[T any](ctx context.Context, q querier, places func(*T) []any, statement string, args ...any) ([]T, error) {
 	rows, err := q.QueryContext(ctx, statement, args...)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var texts []string
+	var all []T
 	for rows.Next() {
-		var text string
-		if err := rows.Scan(&text); err != nil {
+		var row T
+		if err := rows.Scan(places(&row)...); err != nil {
 			return nil, err
 		}
-		texts = append(texts, text)
+		all = append(all, row)
 	}
-	return texts, rows.Err()
+	return all, rows.Err()
 }

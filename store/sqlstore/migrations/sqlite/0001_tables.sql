@@ -36,7 +36,7 @@ CREATE TABLE outhook_events (
 	PRIMARY KEY (tenant, id)
 ) STRICT;
 CREATE INDEX outhook_events_purge ON outhook_events (created_at);
-CREATE INDEX outhook_events_empty ON outhook_events (created_at) WHERE NOT emptied;
+CREATE INDEX outhook_events_empty ON outhook_events (created_at) WHERE emptied = false;
 
 CREATE TABLE outhook_deliveries (
 	tenant             TEXT    NOT NULL,
