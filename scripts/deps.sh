@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # deps.sh installs what the tests run against and is not there yet: redis-server,
-# PostgreSQL, node and npm, and the npm packages of each package-lock.json. What is
-# there is left alone. It needs apt-get, and root or sudo, only to install something.
+# PostgreSQL, MariaDB, node and npm, and the npm packages of each package-lock.json.
+# What is there is left alone. It needs apt-get, and root or sudo, only to install
+# something.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -13,6 +14,10 @@ postgres() { # Debian does not have the server's programs on PATH
 		-maxdepth 1 -name initdb 2>/dev/null | sort | tail -n 1
 }
 [[ $(postgres) ]] || missing+=(postgresql)
+mysql() { # the server is where users have no PATH to
+	PATH="${OUTHOOK_MYSQL_BIN:-$PATH:/usr/sbin}" command -v mariadbd mysqld | head -n 1
+}
+[[ $(mysql) ]] || missing+=(mariadb-server)
 command -v node >/dev/null || missing+=(nodejs)
 command -v npm >/dev/null || missing+=(npm)
 
@@ -34,15 +39,16 @@ if ((${#missing[@]})); then
 	"${apt[@]}" install -y --no-install-recommends "${missing[@]}" </dev/null >/dev/null || give_up "apt-get install failed"
 
 	# The tests start servers of their own: end those that the packages started.
-	for service in redis-server postgresql; do
+	for service in redis-server postgresql mariadb-server; do
 		if [[ " ${missing[*]} " == *" $service "* ]]; then
-			"${as_root[@]}" systemctl disable --now "$service" >/dev/null 2>&1 ||
-				"${as_root[@]}" service "$service" stop >/dev/null 2>&1 || true
+			unit=${service/mariadb-server/mariadb} # Debian's package and its service differ in name
+			"${as_root[@]}" systemctl disable --now "$unit" >/dev/null 2>&1 ||
+				"${as_root[@]}" service "$unit" stop >/dev/null 2>&1 || true
 		fi
 	done
 fi
 
-echo "deps: $("$redis" --version | cut -d' ' -f1-3), $("$(postgres)" --version | sed -E 's/^initdb \((.*)\)( [0-9.]+).*/\1\2/'), node $(node --version), npm $(npm --version)"
+echo "deps: $("$redis" --version | cut -d' ' -f1-3), $("$(postgres)" --version | sed -E 's/^initdb \((.*)\)( [0-9.]+).*/\1\2/'), $("$(mysql)" --version | sed -E 's/^.* Ver ([^ ]+) .*/\1/'), node $(node --version), npm $(npm --version)"
 
 while IFS= read -r lock; do
 	dir=$(dirname "$lock")

@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -21,16 +20,19 @@ import (
 // postgresBinaries names another directory with initdb, postgres and psql.
 const postgresBinaries = "OUTHOOK_POSTGRES_BIN"
 
-// postgresPatience is longer than that of Redis: a start takes about a second.
-const postgresPatience = time.Minute
+// serverPatience is longer than that of Redis: a start takes about a second.
+const serverPatience = time.Minute
 
 // WithPostgres returns m with a PostgreSQL server around it, which is started by
 // the first call of [Postgres] and ended after the last test:
 //
 //	func TestMain(m *testing.M) { goleak.VerifyTestMain(testenv.WithPostgres(m)) }
-func WithPostgres(m *testing.M) interface{ Run() int } { return postgresMain{m} }
+func WithPostgres(m TestingM) TestingM { return postgresMain{m} }
 
-type postgresMain struct{ m *testing.M }
+// TestingM is a [testing.M], or one with a server around it.
+type TestingM interface{ Run() int }
+
+type postgresMain struct{ m TestingM }
 
 func (p postgresMain) Run() int {
 	postgres.owned = true
@@ -106,21 +108,21 @@ func (s *postgresServer) start() error {
 		return err
 	}
 	s.dir = dir
-	if err := giveToServerUser(dir); err != nil {
+	if err := giveToServerUser("postgres", dir); err != nil {
 		return err
 	}
 	initdb := exec.Command(filepath.Join(s.bin, "initdb"), "-D", s.data(), "-U", "postgres", "--auth=trust",
 		"--encoding=UTF8", "--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en", "--no-sync")
-	initdb.SysProcAttr, initdb.Dir = asServerUser(nil), dir
+	initdb.SysProcAttr, initdb.Dir = asServerUser("postgres", nil), dir
 	if out, err := initdb.CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb: %w\n%s", err, out)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), postgresPatience)
+	ctx, cancel := context.WithTimeout(context.Background(), serverPatience)
 	defer cancel()
 	for {
 		err := s.launch(ctx)
 		if err == nil {
-			announcePostgres(s.bin)
+			announceVersion(filepath.Join(s.bin, "postgres"))
 		}
 		if !errors.Is(err, errPortTaken) || ctx.Err() != nil {
 			return err
@@ -146,7 +148,7 @@ func (s *postgresServer) launch(ctx context.Context) error {
 		args = append(args, "-c", setting)
 	}
 	logFile := filepath.Join(s.dir, "log")
-	s.proc, err = startProcessAs(asServerUser(dieWithParent()), s.dir, logFile, filepath.Join(s.bin, "postgres"), args...)
+	s.proc, err = startProcessAs(asServerUser("postgres", dieWithParent()), s.dir, logFile, filepath.Join(s.bin, "postgres"), args...)
 	if err != nil {
 		return err
 	}
@@ -178,13 +180,6 @@ func (s *postgresServer) end() {
 	}
 	if s.dir != "" {
 		_ = os.RemoveAll(s.dir) // it is in the directory for temporary files
-	}
-}
-
-func announcePostgres(bin string) {
-	version, err := exec.Command(filepath.Join(bin, "postgres"), "--version").Output()
-	if err == nil {
-		say(filepath.Base(os.Args[0]) + ": " + strings.TrimSpace(string(version)))
 	}
 }
 

@@ -16,6 +16,6 @@ var (
 
 // Nobody is root here.
 
-func asServerUser(attr *syscall.SysProcAttr) *syscall.SysProcAttr { return attr }
+func asServerUser(_ string, attr *syscall.SysProcAttr) *syscall.SysProcAttr { return attr }
 
-func giveToServerUser(string) error { return nil }
+func giveToServerUser(_, _ string) error { return nil }

@@ -17,9 +17,9 @@ const (
 )
 
 // asServerUser adds to attr, which may be nil, that the process is not root's:
-// PostgreSQL refuses to run as root. The user is the one that its package made.
-func asServerUser(attr *syscall.SysProcAttr) *syscall.SysProcAttr {
-	uid, gid, err := serverUser()
+// databases refuse to run as root. The user is the one that its package made.
+func asServerUser(name string, attr *syscall.SysProcAttr) *syscall.SysProcAttr {
+	uid, gid, err := serverUser(name)
 	if err != nil || os.Geteuid() != 0 {
 		return attr // the program itself says best what it lacks
 	}
@@ -31,19 +31,19 @@ func asServerUser(attr *syscall.SysProcAttr) *syscall.SysProcAttr {
 }
 
 // giveToServerUser makes dir that of the user that the server runs as.
-func giveToServerUser(dir string) error {
+func giveToServerUser(name, dir string) error {
 	if os.Geteuid() != 0 {
 		return nil
 	}
-	uid, gid, err := serverUser()
+	uid, gid, err := serverUser(name)
 	if err != nil {
-		return fmt.Errorf("PostgreSQL does not run as root: %w", err)
+		return fmt.Errorf("the server does not run as root: %w", err)
 	}
 	return os.Chown(dir, uid, gid)
 }
 
-func serverUser() (uid, gid int, err error) {
-	account, err := user.Lookup("postgres")
+func serverUser(name string) (uid, gid int, err error) {
+	account, err := user.Lookup(name)
 	if err != nil {
 		return 0, 0, err
 	}
