@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	_ "github.com/go-sql-driver/mysql"
 	_ "github.com/jackc/pgx/v5/stdlib"
 	_ "github.com/lib/pq"
 	_ "modernc.org/sqlite"
@@ -28,6 +29,7 @@ var databases = []database{
 	{"PostgreSQL with pgx", "pgx", sqlstore.PostgreSQL},
 	{"PostgreSQL with lib-pq", "postgres", sqlstore.PostgreSQL},
 	{"SQLite", "sqlite", sqlstore.SQLite},
+	{"MySQL", "mysql", sqlstore.MySQL},
 }
 
 // onEach runs a test on each database.
@@ -54,14 +56,19 @@ func on(t *testing.T, databases []database, test func(t *testing.T, d database))
 	}
 }
 
-// waitForLock waits until a statement waits for somebody else's lock.
+// waitForLock waits until an UPDATE waits for somebody else's lock.
 func (d database) waitForLock(t *testing.T, db *sql.DB) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
+	query := "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+	if d.dialect == sqlstore.MySQL {
+		// The view of locks is never fresh for who looks all the time. That one
+		// is being run says that it waits, or will.
+		query = "SELECT count(*) FROM information_schema.processlist WHERE info LIKE 'UPDATE %' AND db = DATABASE()"
+	}
 	for waiting := 0; waiting == 0; {
-		err := db.QueryRowContext(ctx, "SELECT count(*) FROM pg_stat_activity"+
-			" WHERE wait_event_type = 'Lock' AND datname = current_database()").Scan(&waiting)
+		err := db.QueryRowContext(ctx, query).Scan(&waiting)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -71,8 +78,12 @@ func (d database) waitForLock(t *testing.T, db *sql.DB) {
 // source returns the data source name of a new database.
 func (d database) source(t testing.TB) string {
 	t.Helper()
-	if d.dialect == sqlstore.PostgreSQL {
+	switch d.dialect {
+	case sqlstore.PostgreSQL:
 		return testenv.Postgres(t)
+	case sqlstore.MySQL:
+		return testenv.MySQL(t)
+	default:
 	}
 	return "file:" + filepath.Join(t.TempDir(), "outhook.db") + "?_pragma=busy_timeout(30000)&_pragma=journal_mode(WAL)"
 }

@@ -12,5 +12,5 @@ func TestMain(m *testing.M) {
 	if beChild() {
 		return
 	}
-	goleak.VerifyTestMain(testenv.WithPostgres(m))
+	goleak.VerifyTestMain(testenv.WithMySQL(testenv.WithPostgres(m)))
 }

@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -39,6 +40,31 @@ func TestPurgeLeavesWhatIsReplayed(t *testing.T) {
 			t.Fatal(err)
 		}
 		checkKept(t, s, db, []int{1})
+	})
+}
+
+// Ids go through JSON on their way, and come out as they were.
+func TestPurgeOfAnyID(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, d database) {
+		s, db := d.fresh(t)
+		for _, id := range []string{"a", "a ", "A", `"quotes'\\`, "<&>", "\n\t", "é🎉", "日本", "%_$.[*]?:{}", "\u2028", strings.Repeat("é", 128)} {
+			e := store.Event{ID: id, Tenant: id}
+			d := store.Delivery{ID: id, Tenant: id, EventID: id, State: store.Failed}
+			if err := s.CreateEvent(t.Context(), e, []store.Delivery{d}); err != nil {
+				t.Fatal(err)
+			}
+			d.Version = 1
+			if err := s.UpdateDelivery(t.Context(), d, &store.Attempt{ID: id, Tenant: id, DeliveryID: id, EventID: id}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, f := range []store.PurgeFilter{{BodiesBefore: everything.Before}, {Before: everything.Before}} {
+			if n, err := s.Purge(t.Context(), f); n != 11 || err != nil {
+				t.Errorf("Purge: %d, %v; want 11", n, err)
+			}
+		}
+		checkKept(t, s, db, nil)
 	})
 }
 

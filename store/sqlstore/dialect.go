@@ -18,6 +18,8 @@ const (
 	PostgreSQL Dialect = iota + 1
 	// SQLite is version 3.38 or later.
 	SQLite
+	// MySQL is MariaDB 10.6 or later, or MySQL 8.0 or later.
+	MySQL
 )
 
 // String returns the name of the database.
@@ -43,7 +45,7 @@ func (d Dialect) Migrations() fs.FS {
 
 func (d Dialect) check() error {
 	if _, ok := dialects[d]; !ok {
-		return fmt.Errorf("the dialect is %s, must be PostgreSQL or SQLite", d)
+		return fmt.Errorf("the dialect is %s, must be PostgreSQL, SQLite or MySQL", d)
 	}
 	return nil
 }
@@ -55,11 +57,15 @@ type dialect struct {
 	dir  string // of its migrations
 	// numbered parameters are $1, $2 and so on, instead of ?.
 	numbered bool
+	// isolate is for the next transaction, where begin cannot say it.
+	isolate string
 	// begin starts a transaction that will write.
 	begin string
 	// lock waits, in a transaction, for others that hold the same number. It is
-	// empty where begin waits for them.
+	// empty where begin waits for them, and where a migration is no transaction.
 	lock string
+	// stepwise is set where each statement of a migration is kept by itself.
+	stepwise bool
 	// lockRows, after a SELECT, locks its rows, and passes over those that others
 	// have locked. It is empty where begin waits for them.
 	lockRows string
@@ -68,6 +74,20 @@ type dialect struct {
 	// withWrites is set where a WITH clause may hold an INSERT or UPDATE: two
 	// writes in one statement, which is one round trip, and atomic by itself.
 	withWrites bool
+	// skip, after an INSERT, passes over rows that exist. It is empty where the
+	// error says that they do: see affected.
+	skip string
+	// rows are compared as a whole: (a, b) < (1, 2) is a range of an index.
+	rows bool
+	// hints are obeyed: see Store.by.
+	hints bool
+	// delete begins a DELETE of the rows that are called old.
+	delete string
+	// joins is set where a DELETE or UPDATE with IN (SELECT …) reads the whole
+	// table, and one with a JOIN does not.
+	joins bool
+	// divide is the operator for integers, and noBytes an empty blob.
+	divide, noBytes string
 	// time makes a parameter of a time other than the zero time.
 	time func(t time.Time) any
 	// micros is an expression: the microseconds from one time to another.
@@ -82,6 +102,7 @@ var dialects = map[Dialect]dialect{
 		name: "PostgreSQL", dir: "postgres",
 		numbered: true, begin: "BEGIN ISOLATION LEVEL READ COMMITTED", withWrites: true,
 		lock: "SELECT pg_advisory_xact_lock(?)", lockRows: " FOR UPDATE SKIP LOCKED",
+		skip: " ON CONFLICT DO NOTHING", rows: true, delete: "DELETE FROM", divide: " / ", noBytes: "''",
 		time: func(t time.Time) any { return t.UTC().Truncate(time.Microsecond) },
 		micros: func(from, to string) string {
 			return "CAST(EXTRACT(EPOCH FROM (" + to + " - CAST(" + from + " AS timestamptz))) * 1000000 AS bigint)"
@@ -94,15 +115,41 @@ var dialects = map[Dialect]dialect{
 	SQLite: {
 		name: "SQLite", dir: "sqlite",
 		begin: "BEGIN IMMEDIATE", singleWriter: true,
-		time:   func(t time.Time) any { return t.UnixMicro() },
-		micros: func(from, to string) string { return "(" + to + " - " + from + ")" },
+		skip: " ON CONFLICT DO NOTHING", rows: true, delete: "DELETE FROM", divide: " / ", noBytes: "x''",
+		time: microsecond, micros: difference,
 		records: func(fields []field) string {
 			return "(SELECT " +
 				list(fields, func(f field) string { return "json_extract(value, '$." + f.name + "') AS " + f.name }) +
 				" FROM json_each(?)) AS record"
 		},
 	},
+	MySQL: {
+		name: "MySQL", dir: "mysql",
+		isolate: "SET TRANSACTION ISOLATION LEVEL READ COMMITTED", begin: "START TRANSACTION",
+		stepwise: true, lockRows: " FOR UPDATE SKIP LOCKED",
+		hints: true, delete: "DELETE old FROM", joins: true, divide: " DIV ", noBytes: "''",
+		time: microsecond, micros: difference,
+		records: func(fields []field) string {
+			return "JSON_TABLE(?, '$[*]' COLUMNS (" +
+				list(fields, func(f field) string {
+					return f.name + " " + mysqlTypes[f.value.kind()] + " PATH '$." + f.name + "' ERROR ON ERROR"
+				}) + ")) AS record"
+		},
+	},
 }
+
+// mysqlTypes are those of the values in JSON.
+var mysqlTypes = map[kind]string{
+	kindText:    "LONGTEXT CHARACTER SET utf8mb4",
+	kindJSON:    "LONGTEXT CHARACTER SET utf8mb4",
+	kindInteger: "BIGINT",
+	kindTime:    "BIGINT",
+	kindBool:    "BOOLEAN",
+}
+
+func microsecond(t time.Time) any { return t.UnixMicro() }
+
+func difference(from, to string) string { return "(" + to + " - " + from + ")" }
 
 // numberParameters replaces each "?" of a statement as the dialect wants it.
 func (d dialect) numberParameters(statement string) string {

@@ -14,6 +14,7 @@ import (
 // constants get into its text, everything else is a parameter.
 type query struct {
 	dialect    dialect
+	oneTenant  bool
 	conditions []string
 	args       []any
 }
@@ -32,6 +33,7 @@ func (q *query) equal(column, value string) {
 
 func (q *query) tenant(tenant string) {
 	if tenant != store.AllTenants {
+		q.oneTenant = true
 		q.and("tenant = ?", tenant)
 	}
 }
@@ -64,8 +66,25 @@ func newestFirst(column string) order { return order{column, "DESC", "<"} }
 
 func oldestFirst(column string) order { return order{column, "ASC", ">"} }
 
-func (o order) by() string {
-	return fmt.Sprintf(" ORDER BY %s %[2]s, id %[2]s, tenant %[2]s", o.column, o.direction)
+// by leaves out the tenant where there is one: MySQL does not see that it makes
+// no difference, and sorts.
+func (o order) by(oneTenant bool) string {
+	clause := fmt.Sprintf(" ORDER BY %s %[2]s, id %[2]s", o.column, o.direction)
+	if oneTenant {
+		return clause
+	}
+	return clause + ", tenant " + o.direction
+}
+
+// after compares records with a place. The tedious form begins with a range of
+// the index, which MySQL does not see in a comparison of rows.
+func (o order) after(d dialect, p place) (condition string, args []any) {
+	at := d.time(p.at)
+	if d.rows {
+		return "(" + o.column + ", id, tenant) " + o.beyond + " (?, ?, ?)", []any{at, p.id, p.tenant}
+	}
+	condition = fmt.Sprintf("%[1]s %[2]s= ? AND (%[1]s %[2]s ? OR id %[2]s ? OR id = ? AND tenant %[2]s ?)", o.column, o.beyond)
+	return condition, []any{at, at, p.id, p.id, p.tenant}
 }
 
 // place is where a record is in a list.
@@ -96,16 +115,17 @@ func page[T any](ctx context.Context, s *Store, t *table[T], q query, o order,
 	limit int, cursor string, where func(T) place,
 ) (store.Page[T], error) {
 	if cursor != "" {
-		after, err := parseCursor(cursor)
+		last, err := parseCursor(cursor)
 		if err != nil {
 			return store.Page[T]{}, err
 		}
-		q.and("("+o.column+", id, tenant) "+o.beyond+" (?, ?, ?)", s.dialect.time(after.at), after.id, after.tenant)
+		condition, args := o.after(s.dialect, last)
+		q.and(condition, args...)
 	}
 	limit = store.PageLimit(limit)
 	// One more than asked for says whether there is another page. The limit is
 	// no parameter: PostgreSQL plans better when it knows it.
-	statement := s.dialect.numberParameters(t.selectAll + q.where() + o.by() + " LIMIT " + strconv.Itoa(limit+1))
+	statement := s.dialect.numberParameters(t.selectAll + q.where() + o.by(q.oneTenant) + " LIMIT " + strconv.Itoa(limit+1))
 	items, err := readRows(ctx, s.reader(), t.places, statement, q.args...)
 	if err != nil {
 		return store.Page[T]{}, failed(ctx, "list of "+t.name, err)

@@ -12,44 +12,85 @@ import (
 
 // Migrate brings the tables to what this version of the package needs, and
 // returns the names of the migrations that it applied, in order: none if they
-// were all there. It is one transaction: after an error nothing has changed.
-// Calls from several processes at once wait for each other.
+// were all there. Calls from several processes at once wait for each other.
+//
+// In PostgreSQL and SQLite it is one transaction: after an error nothing has
+// changed. In MySQL each statement is kept by itself: after an error, or the
+// end of the process, the next call goes on where it stopped.
+//
+// Tables that another tool has made, from the files of [Dialect.Migrations], are
+// that tool's: for them Migrate returns an error.
 func (s *Store) Migrate(ctx context.Context) ([]string, error) {
 	if s.tx != nil {
 		return nil, errors.New("migrate: not inside a transaction of the host")
 	}
-	var applied []string
-	err := s.transact(ctx, func(q querier) error {
-		if err := s.prepareMigration(ctx, q); err != nil {
-			return err
-		}
-		there, err := readRows(ctx, q, func(name *string) []any { return []any{name} }, "SELECT name FROM "+s.tableName("migrations"))
-		if err != nil {
-			return err
-		}
-		files, err := s.migrations()
-		if err != nil {
-			return err
-		}
-		for _, file := range files {
-			if slices.Contains(there, file.name) {
-				continue
-			}
-			if err := s.apply(ctx, q, file); err != nil {
-				return fmt.Errorf("%s: %w", file.name, err)
-			}
-			applied = append(applied, file.name)
-		}
-		return nil
-	})
+	migrate := s.migrateAtOnce
+	if s.dialect.stepwise {
+		migrate = s.migrateByStep
+	}
+	applied, err := migrate(ctx)
 	if err != nil {
+		if strings.Contains(err.Error(), "already exists") {
+			err = fmt.Errorf("%w (if another tool has made the tables, do not call Migrate)", err)
+		}
 		return nil, failed(ctx, "migrate", err)
 	}
 	return applied, nil
 }
 
-// prepareMigration takes the lock, and makes the table of what was applied.
-// SQLite's transaction has the lock from its beginning.
+func (s *Store) migrateAtOnce(ctx context.Context) (applied []string, err error) {
+	err = s.transact(ctx, func(q querier) error {
+		if err := s.prepareMigration(ctx, q); err != nil {
+			return err
+		}
+		applied, err = s.applyAll(ctx, q, s.apply)
+		return err
+	})
+	return applied, err
+}
+
+// applyAll applies the migrations that are not in the table yet, and writes
+// them there.
+func (s *Store) applyAll(ctx context.Context, q querier,
+	apply func(ctx context.Context, q querier, file migration, there []string) error,
+) ([]string, error) {
+	_, err := q.ExecContext(ctx, "CREATE TABLE IF NOT EXISTS "+s.tableName("migrations")+
+		" (name varchar(100) PRIMARY KEY, applied_at timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP)")
+	if err != nil {
+		return nil, err
+	}
+	there, err := readRows(ctx, q, func(name *string) []any { return []any{name} }, "SELECT name FROM "+s.tableName("migrations"))
+	if err != nil {
+		return nil, err
+	}
+	files, err := s.migrations()
+	if err != nil {
+		return nil, err
+	}
+	var applied []string
+	for _, file := range files {
+		if slices.Contains(there, file.name) {
+			continue
+		}
+		if err := apply(ctx, q, file, there); err != nil {
+			return nil, fmt.Errorf("%s: %w", file.name, err)
+		}
+		if err := s.note(ctx, q, file.name); err != nil {
+			return nil, fmt.Errorf("%s: %w", file.name, err)
+		}
+		applied = append(applied, file.name)
+	}
+	return applied, nil
+}
+
+// note writes a name into the table of what was applied.
+func (s *Store) note(ctx context.Context, q querier, name string) error {
+	insert := s.dialect.numberParameters("INSERT INTO " + s.tableName("migrations") + " (name) VALUES (?)")
+	_, err := q.ExecContext(ctx, insert, name)
+	return err
+}
+
+// prepareMigration takes the lock. SQLite's transaction has the lock from its beginning.
 func (s *Store) prepareMigration(ctx context.Context, q querier) error {
 	if s.options.Schema != "" {
 		// The files name no schema.
@@ -58,13 +99,10 @@ func (s *Store) prepareMigration(ctx context.Context, q querier) error {
 		}
 	}
 	if s.dialect.lock != "" {
-		if _, err := q.ExecContext(ctx, s.dialect.numberParameters(s.dialect.lock), s.lockKey()); err != nil {
-			return err
-		}
+		_, err := q.ExecContext(ctx, s.dialect.numberParameters(s.dialect.lock), s.lockKey())
+		return err
 	}
-	_, err := q.ExecContext(ctx, "CREATE TABLE IF NOT EXISTS "+s.tableName("migrations")+
-		" (name text PRIMARY KEY, applied_at text NOT NULL DEFAULT CURRENT_TIMESTAMP)")
-	return err
+	return nil
 }
 
 // lockKey is the same for whoever migrates the same tables.
@@ -96,11 +134,7 @@ func (s *Store) migrations() ([]migration, error) {
 	return files, nil
 }
 
-func (s *Store) apply(ctx context.Context, q querier, file migration) error {
-	if _, err := q.ExecContext(ctx, file.up); err != nil {
-		return err
-	}
-	insert := s.dialect.numberParameters("INSERT INTO " + s.tableName("migrations") + " (name) VALUES (?)")
-	_, err := q.ExecContext(ctx, insert, file.name)
+func (s *Store) apply(ctx context.Context, q querier, file migration, _ []string) error {
+	_, err := q.ExecContext(ctx, file.up)
 	return err
 }

@@ -14,14 +14,9 @@ import (
 type purgeQueries struct {
 	chooseToRemove string
 	chooseToEmpty  string
-	// lock returns the event and the state of each delivery that it has locked.
-	lock string
-
-	removeEvents     string
-	removeDeliveries string
-	removeAttempts   string
-	emptyEvents      string
-	emptyAttempts    string
+	lock           string // returns the event and the state of each delivery that it has locked
+	remove         []string
+	empty          []string
 }
 
 func newPurgeQueries(s *Store) purgeQueries {
@@ -30,31 +25,54 @@ func newPurgeQueries(s *Store) purgeQueries {
 	// To count leaves no choice but to look at the deliveries of one event after
 	// the other: NOT EXISTS may read those of all events first.
 	count := "(SELECT count(*) FROM " + deliveries + " AS d WHERE d.tenant = e.tenant AND d.event_id = e.id"
-	choose := func(condition string) string {
-		return "SELECT tenant, id, " + count + ") FROM " + events + " AS e WHERE created_at < ?" + condition +
-			" AND " + count + " AND d.state = 'pending') = 0 ORDER BY created_at LIMIT ?" + d.lockRows
+	choose := func(index, condition string) string {
+		return d.numberParameters("SELECT tenant, id, " + count + ") FROM " + events + " AS e" + s.by(index) +
+			" WHERE created_at < ?" + condition + " AND " + count + " AND d.state = 'pending') = 0 ORDER BY created_at LIMIT ?" + d.lockRows)
 	}
+	return purgeQueries{
+		chooseToRemove: choose("events_purge", ""),
+		chooseToEmpty:  choose("events_empty", " AND created_at >= ? AND emptied = false"),
+		lock: s.ofEvents("SELECT old.tenant, old.event_id, old.state FROM", deliveries, "event_id", "deliveries_event", "") +
+			d.lockRows,
+		remove: []string{
+			s.ofEvents(d.delete, attempts, "event_id", "attempts_event", ""),
+			s.ofEvents(d.delete, deliveries, "event_id", "deliveries_event", ""),
+			s.ofEvents(d.delete, events, "id", "", ""),
+		},
+		empty: []string{
+			s.ofEvents("UPDATE", attempts, "event_id", "attempts_event", " SET response_body = "+d.noBytes),
+			s.ofEvents("UPDATE", events, "id", "", " SET emptied = true, payload = "+d.noBytes),
+		},
+	}
+}
+
+// ofEvents makes a statement about the rows of a table, called old, that belong
+// to the events of a JSON array of references, which is its only parameter. The
+// column has the event's id, and the index begins with tenant and column; "" is
+// the primary key.
+func (s *Store) ofEvents(verb, table, column, index, set string) string {
+	d := s.dialect
 	records := d.records(referenceFields(&reference{}))
-	of := func(tenant, event string) string {
-		return " WHERE (" + tenant + ", " + event + ") IN (SELECT tenant, id FROM " + records + ")"
+	if d.joins {
+		return verb + " " + records + " STRAIGHT_JOIN " + table + " AS old" + s.by(index) +
+			" ON old.tenant = record.tenant AND old." + column + " = record.id" + set
 	}
-	q := purgeQueries{
-		chooseToRemove:   choose(""),
-		chooseToEmpty:    choose(" AND created_at >= ? AND emptied = false"),
-		lock:             "SELECT tenant, event_id, state FROM " + deliveries + of("tenant", "event_id") + d.lockRows,
-		removeEvents:     "DELETE FROM " + events + of("tenant", "id"),
-		removeDeliveries: "DELETE FROM " + deliveries + of("tenant", "event_id"),
-		removeAttempts:   "DELETE FROM " + attempts + of("tenant", "event_id"),
-		emptyEvents:      "UPDATE " + events + " SET payload = ?, emptied = true" + of("tenant", "id"),
-		emptyAttempts:    "UPDATE " + attempts + " SET response_body = ?" + of("tenant", "event_id"),
+	return d.numberParameters(verb + " " + table + " AS old" + set +
+		" WHERE (old.tenant, old." + column + ") IN (SELECT tenant, id FROM " + records + ")")
+}
+
+// by makes MySQL use an index, "" for the primary key, though a small table is
+// read faster from end to end: it locks what it reads, and waits for the locks
+// of others.
+func (s *Store) by(index string) string {
+	switch {
+	case !s.dialect.hints:
+		return ""
+	case index == "":
+		return " FORCE INDEX (PRIMARY)"
+	default:
+		return " FORCE INDEX (" + s.options.TablePrefix + index + ")"
 	}
-	for _, statement := range []*string{
-		&q.chooseToRemove, &q.chooseToEmpty, &q.lock,
-		&q.removeEvents, &q.removeDeliveries, &q.removeAttempts, &q.emptyEvents, &q.emptyAttempts,
-	} {
-		*statement = d.numberParameters(*statement)
-	}
-	return q
 }
 
 // Purge implements [store.Purger]. It waits for nobody: what another Purge is
@@ -68,7 +86,7 @@ func (s *Store) Purge(ctx context.Context, f store.PurgeFilter) (int, error) {
 	handled := 0
 	err := s.transact(ctx, func(q querier) error {
 		if !f.Before.IsZero() {
-			n, err := s.purge(ctx, q, s.remove, limit, s.queries.purge.chooseToRemove, s.dialect.bound(f.Before))
+			n, err := s.purge(ctx, q, s.queries.purge.remove, limit, s.queries.purge.chooseToRemove, s.dialect.bound(f.Before))
 			if err != nil {
 				return err
 			}
@@ -78,7 +96,7 @@ func (s *Store) Purge(ctx context.Context, f store.PurgeFilter) (int, error) {
 			return nil
 		}
 		// What is to be removed is not emptied, though others have it in hand now.
-		n, err := s.purge(ctx, q, s.empty, limit-handled, s.queries.purge.chooseToEmpty,
+		n, err := s.purge(ctx, q, s.queries.purge.empty, limit-handled, s.queries.purge.chooseToEmpty,
 			s.dialect.bound(f.BodiesBefore), s.dialect.bound(f.Before))
 		handled += n
 		return err
@@ -89,13 +107,11 @@ func (s *Store) Purge(ctx context.Context, f store.PurgeFilter) (int, error) {
 	return handled, nil
 }
 
-// purge does something to the oldest events that choose finds, and returns
+// purge runs the statements for the oldest events that choose finds, and returns
 // their number: fewer than the limit if there are no more. Those that it has to
 // leave alone do not make it fewer: it chooses again, and so many more. Whoever
 // has a hand on one does not keep it for long, so that three times are enough.
-func (s *Store) purge(ctx context.Context, q querier, do func(ctx context.Context, q querier, events string) error,
-	limit int, choose string, args ...any,
-) (int, error) {
+func (s *Store) purge(ctx context.Context, q querier, statements []string, limit int, choose string, args ...any) (int, error) {
 	handled, left := 0, 0
 	for range 3 {
 		wanted := limit - handled + left
@@ -110,14 +126,8 @@ func (s *Store) purge(ctx context.Context, q querier, do func(ctx context.Contex
 		}
 		left = len(chosen) - len(free)
 		free = free[:min(len(free), limit-handled)]
-		if len(free) > 0 {
-			events, err := json.Marshal(free)
-			if err != nil {
-				return handled, err
-			}
-			if err := do(ctx, q, string(events)); err != nil {
-				return handled, err
-			}
+		if err := runFor(ctx, q, free, statements); err != nil {
+			return handled, err
 		}
 		handled += len(free)
 		if handled == limit || len(chosen) < wanted {
@@ -171,20 +181,17 @@ func (s *Store) lockDeliveries(ctx context.Context, q querier, chosen []candidat
 	return free, nil
 }
 
-func (s *Store) remove(ctx context.Context, q querier, events string) error {
-	for _, statement := range []string{
-		s.queries.purge.removeAttempts, s.queries.purge.removeDeliveries, s.queries.purge.removeEvents,
-	} {
-		if _, err := q.ExecContext(ctx, statement, events); err != nil {
-			return err
-		}
+// runFor runs statements with the events as their parameter.
+func runFor(ctx context.Context, q querier, events []reference, statements []string) error {
+	if len(events) == 0 {
+		return nil
 	}
-	return nil
-}
-
-func (s *Store) empty(ctx context.Context, q querier, events string) error {
-	for _, statement := range []string{s.queries.purge.emptyAttempts, s.queries.purge.emptyEvents} {
-		if _, err := q.ExecContext(ctx, statement, []byte{}, events); err != nil {
+	array, err := json.Marshal(events)
+	if err != nil {
+		return err
+	}
+	for _, statement := range statements {
+		if _, err := q.ExecContext(ctx, statement, string(array)); err != nil {
 			return err
 		}
 	}

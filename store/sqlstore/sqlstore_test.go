@@ -5,7 +5,9 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -112,7 +114,41 @@ func TestNumberParameters(t *testing.T) {
 	}
 }
 
-// Both databases have the same migrations, so that a version of the package
+// driverError is as the errors of MySQL's driver are.
+type driverError struct{ Number uint16 }
+
+func (e *driverError) Error() string { return "refused" }
+
+func TestMySQLErrors(t *testing.T) {
+	t.Parallel()
+	var none *driverError
+	for _, c := range []struct {
+		err  error
+		want uint64
+	}{
+		{nil, 0},
+		{errNowhere, 0},
+		{none, 0},
+		{&driverError{1062}, 1062},
+		{fmt.Errorf("event: %w", &driverError{1213}), 1213},
+		{&fs.PathError{Op: "open", Err: errNowhere}, 0},
+	} {
+		if got := mysqlError(c.err); got != c.want {
+			t.Errorf("of %v: %d, want %d", c.err, got, c.want)
+		}
+	}
+}
+
+func TestSplit(t *testing.T) {
+	t.Parallel()
+	const file = "-- +goose Up\n\n-- Not; this.\nCREATE TABLE a (\n\t-- Nor; this.\n\tid text\n);\n\nDROP TABLE b;\n"
+	want := []string{"CREATE TABLE a (\n\tid text\n)", "DROP TABLE b"}
+	if got := split(file); !slices.Equal(got, want) {
+		t.Errorf("split: %q, want %q", got, want)
+	}
+}
+
+// All databases have the same migrations, so that a version of the package
 // means the same in each.
 func TestDialectsHaveTheSameMigrations(t *testing.T) {
 	t.Parallel()
@@ -124,7 +160,9 @@ func TestDialectsHaveTheSameMigrations(t *testing.T) {
 		}
 		names[d] = strings.Join(files, " ")
 	}
-	if names[PostgreSQL] == "" || names[PostgreSQL] != names[SQLite] {
-		t.Errorf("migrations: %v", names)
+	for d := range dialects {
+		if names[d] == "" || names[d] != names[PostgreSQL] {
+			t.Errorf("migrations: %v", names)
+		}
 	}
 }

@@ -48,18 +48,18 @@ func (s *Store) statsQuery(f store.StatsFilter) (statement string, args []any) {
 	q.between("started_at", f.Since, f.Until)
 
 	nanos := s.dialect.micros("?", "started_at") + " * 1000"
-	timed := "SELECT (" + nanos + " - ?) / ? AS bucket, succeeded, " +
+	timed := "SELECT (" + nanos + " - ?)" + s.dialect.divide + "? AS bucket, succeeded, " +
 		s.dialect.micros("started_at", "COALESCE(ended_at, started_at)") + " AS duration" +
 		" FROM " + s.attempts.name + q.where()
 	ranked := "SELECT bucket, succeeded, duration" +
 		", row_number() OVER (PARTITION BY bucket ORDER BY duration) AS place" +
 		", count(*) OVER (PARTITION BY bucket) AS size FROM (" + timed + ") AS timed"
 	statement = "SELECT bucket, count(CASE WHEN succeeded THEN 1 END), count(CASE WHEN NOT succeeded THEN 1 END)" +
-		", " + percentile("50") + ", " + percentile("95") + ", " + percentile("99") +
+		", " + s.percentile("50") + ", " + s.percentile("95") + ", " + s.percentile("99") +
 		" FROM (" + ranked + ") AS ranked GROUP BY bucket"
 	return s.dialect.numberParameters(statement), q.args
 }
 
-func percentile(p string) string {
-	return "max(CASE WHEN place = (size * " + p + " + 99) / 100 THEN duration END)"
+func (s *Store) percentile(p string) string {
+	return "max(CASE WHEN place = (size * " + p + " + 99)" + s.dialect.divide + "100 THEN duration END)"
 }

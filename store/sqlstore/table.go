@@ -34,10 +34,10 @@ func newTable[T any](s *Store, name, what string, fields func(*T) []field) table
 	all := fields(&zero)
 	into := "INSERT INTO " + t.name + " (" + list(all, columnName) + ")"
 	t.selectAll = "SELECT " + list(all, columnName) + " FROM " + t.name
-	t.insert = d.numberParameters(into + " VALUES (" + list(all, placeholder) + ") ON CONFLICT DO NOTHING")
+	t.insert = d.numberParameters(into + " VALUES (" + list(all, placeholder) + ")" + d.skip)
 	// The condition keeps SQLite from reading ON CONFLICT as part of a join.
 	t.insertAll = d.numberParameters(into + " SELECT " + list(all, columnName) + " FROM " + d.records(all) +
-		" WHERE true ON CONFLICT DO NOTHING")
+		" WHERE true" + d.skip)
 	t.update = d.numberParameters(updateVersion(t.name, all))
 	t.version = d.numberParameters("SELECT version FROM " + t.name + byID)
 	t.get = d.numberParameters(t.selectAll + byID)

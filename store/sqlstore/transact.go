@@ -53,6 +53,11 @@ func (s *Store) transact(ctx context.Context, f func(q querier) error) error {
 		return err
 	}
 	defer conn.Close()
+	if s.dialect.isolate != "" {
+		if _, err := conn.ExecContext(ctx, s.dialect.isolate); err != nil {
+			return err
+		}
+	}
 	return bracket(ctx, conn, s.dialect.begin, "COMMIT", "ROLLBACK", f)
 }
 
@@ -97,6 +102,7 @@ func (s *Store) waitForWriter(ctx context.Context) (done func(), err error) {
 // panics, a third one takes everything back.
 func bracket(ctx context.Context, q querier, begin, end, undo string, f func(q querier) error) (err error) {
 	if _, err := q.ExecContext(ctx, begin); err != nil {
+		discard(q) // the next one to use it must not get what was meant for this transaction
 		return err
 	}
 	ended := false
@@ -143,9 +149,14 @@ func isDuplicate(err error) bool {
 	return errors.As(err, &coded) && coded.SQLState() == "23505"
 }
 
-// affected returns the number of rows that a statement wrote.
+// affected returns the number of rows that a statement wrote. An INSERT of one
+// that exists writes none: MySQL has no such INSERT that does not hide other
+// errors as well.
 func affected(ctx context.Context, q querier, statement string, args ...any) (int64, error) {
 	result, err := q.ExecContext(ctx, statement, args...)
+	if mysqlError(err) == mysqlDuplicate {
+		return 0, nil
+	}
 	if err != nil {
 		return 0, err
 	}

@@ -1,0 +1,136 @@
+package integration_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/outhook/outhook/store"
+	"github.com/outhook/outhook/store/sqlstore"
+	"github.com/outhook/outhook/storetest"
+)
+
+var mysql = databases[3]
+
+// The settings of the driver that change what it sends and gives back change
+// nothing here.
+func TestMySQL(t *testing.T) {
+	t.Parallel()
+	for name, settings := range map[string]string{
+		"default":  "",
+		"settings": "?interpolateParams=true&clientFoundRows=true&parseTime=true&loc=Asia%2FKathmandu&time_zone=%27-03%3A00%27",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			// Each case gets tables of its own, which is quicker than a database.
+			db := mysql.open(t, mysql.source(t)+settings)
+			var prefixes atomic.Int64
+			storetest.Run(t, func(t *testing.T) store.Store {
+				s := mustNew(t, db, mysql.dialect, sqlstore.Options{TablePrefix: fmt.Sprintf("case_%d_", prefixes.Add(1))})
+				mustMigrate(t, s)
+				return s
+			})
+		})
+	}
+}
+
+// Whenever a migration is cut off, the next one goes on where it stopped.
+func TestMySQLMigrateIsCutOff(t *testing.T) {
+	t.Parallel()
+	db := mysql.open(t, mysql.source(t))
+	s := mustNew(t, db, mysql.dialect, sqlstore.Options{})
+	cutOff := 0
+	for wait := time.Duration(0); ; wait += 200 * time.Microsecond {
+		ctx, cancel := context.WithTimeout(t.Context(), wait)
+		_, err := s.Migrate(ctx)
+		cancel()
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatalf("after %s: %v", wait, err)
+		}
+		cutOff++
+	}
+	t.Logf("%d calls were cut off", cutOff)
+	whole, dbOfWhole := mysql.fresh(t)
+	if got, want := tables(t, db), tables(t, dbOfWhole); got != want {
+		t.Errorf("it left\n%s\nwant\n%s", got, want)
+	}
+	useStore(t, s)
+	useStore(t, whole)
+}
+
+// The end of the process between a statement and the next one leaves either of
+// these: what is done was not noted as done, and what was noted is not done.
+func TestMySQLMigrateAfterACrash(t *testing.T) {
+	t.Parallel()
+	_, whole := mysql.fresh(t)
+	want := tables(t, whole)
+	for _, done := range []bool{true, false} {
+		s, db := mysql.fresh(t)
+		mustExec(t, db, "DROP TABLE outhook_deliveries, outhook_attempts")
+		mustExec(t, db, "DELETE FROM outhook_migrations")
+		mustExec(t, db, "INSERT INTO outhook_migrations (name) VALUES ('0001_tables.0'), ('0001_tables.1')")
+		if !done {
+			mustExec(t, db, "DROP TABLE outhook_events")
+		}
+		if got, want := mustMigrate(t, s), migrationNames(t, mysql.dialect); !slices.Equal(got, want) {
+			t.Errorf("it applied %q, want %q", got, want)
+		}
+		if got := tables(t, db); got != want {
+			t.Errorf("done %t: it left\n%s\nwant\n%s", done, got, want)
+		}
+		if applied := mustMigrate(t, s); len(applied) != 0 {
+			t.Errorf("then it applied %q, want nothing", applied)
+		}
+	}
+}
+
+// tables returns how the tables were made, and what was noted.
+func tables(t *testing.T, db *sql.DB) string {
+	t.Helper()
+	var b strings.Builder
+	for _, name := range []string{"migrations", "endpoints", "events", "deliveries", "attempts"} {
+		var text string
+		if err := db.QueryRowContext(t.Context(), "SHOW CREATE TABLE outhook_"+name).Scan(&name, &text); err != nil {
+			t.Fatal(err)
+		}
+		b.WriteString(text + "\n")
+	}
+	var noted string
+	err := db.QueryRowContext(t.Context(), "SELECT group_concat(name ORDER BY name) FROM outhook_migrations").Scan(&noted)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b.String() + noted
+}
+
+// Without strict mode a long id would be cut off, and be somebody else's.
+func TestMySQLMustBeStrict(t *testing.T) {
+	t.Parallel()
+	s := mustNew(t, mysql.open(t, mysql.source(t)+"?sql_mode=%27%27"), mysql.dialect, sqlstore.Options{})
+	if _, err := s.Migrate(t.Context()); err == nil || !strings.Contains(err.Error(), "STRICT_TRANS_TABLES") {
+		t.Errorf("Migrate: %v, want an error that names the mode", err)
+	}
+	strict, _ := mysql.fresh(t)
+	long := store.Endpoint{ID: strings.Repeat("x", 257), Tenant: "acme"}
+	if err := strict.PutEndpoint(t.Context(), long); err == nil {
+		t.Error("an id of 257 bytes is taken")
+	}
+}
+
+func TestMySQLNeedsADatabase(t *testing.T) {
+	t.Parallel()
+	source, _, _ := strings.Cut(mysql.source(t), "/")
+	s := mustNew(t, mysql.open(t, source+"/"), mysql.dialect, sqlstore.Options{})
+	if _, err := s.Migrate(t.Context()); err == nil || !strings.Contains(err.Error(), "name a database") {
+		t.Errorf("Migrate: %v, want an error that says what is missing", err)
+	}
+}
