@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/outhook/outhook/store"
 	"github.com/outhook/outhook/store/sqlstore"
@@ -97,10 +98,26 @@ func TestMigrationFiles(t *testing.T) {
 	})
 }
 
+// useStore writes and reads a row of each table.
 func useStore(t *testing.T, s store.Store) {
 	t.Helper()
-	if err := s.PutEndpoint(t.Context(), store.Endpoint{ID: "ep_1", Tenant: "acme"}); err != nil {
-		t.Error(err)
+	event, deliveries := order("1")
+	err := errors.Join(
+		s.PutEndpoint(t.Context(), store.Endpoint{ID: "ep_1", Tenant: "acme"}),
+		s.CreateEvent(t.Context(), event, deliveries),
+	)
+	deliveries[0].Version = 1
+	a := &store.Attempt{ID: "att_1", Tenant: "acme", DeliveryID: deliveries[0].ID, StartedAt: time.Now()}
+	if err := errors.Join(err, s.UpdateDelivery(t.Context(), deliveries[0], a)); err != nil {
+		t.Fatal(err)
+	}
+	job, err := store.LoadJob(t.Context(), s, "acme", deliveries[0].ID)
+	if err != nil || job.Event == nil || job.Endpoint == nil {
+		t.Errorf("LoadJob = %+v, %v", job, err)
+	}
+	attempts, err := s.ListAttempts(t.Context(), store.AttemptFilter{Tenant: "acme"})
+	if err != nil || len(attempts.Items) != 1 {
+		t.Errorf("ListAttempts = %+v, %v; want the one", attempts, err)
 	}
 }
 
