@@ -10,10 +10,8 @@ import (
 	"strings"
 )
 
-// The numbers of MySQL's errors.
-const (
-	mysqlDuplicate = 1062 // a row of that key exists
-)
+// mysqlDuplicate is the number of the error that a row of that key exists.
+const mysqlDuplicate = 1062
 
 // mysqlDone are the errors of a statement of a migration whose effect is there:
 // a table, column or index that exists, or that is to be dropped and is gone.

@@ -26,7 +26,7 @@ type Options struct {
 	TablePrefix string
 	// Schema is the PostgreSQL schema of the tables, which the host creates:
 	// lower-case letters, digits and underscores, at most 63. Defaults to the
-	// first of the connection's search_path.
+	// first of the connection's search_path. In the other databases it is empty.
 	Schema string
 }
 

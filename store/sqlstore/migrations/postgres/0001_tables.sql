@@ -37,7 +37,7 @@ CREATE TABLE outhook_events (
 	PRIMARY KEY (tenant, id)
 );
 CREATE INDEX outhook_events_purge ON outhook_events (created_at);
-CREATE INDEX outhook_events_empty ON outhook_events (created_at) WHERE emptied = false;
+CREATE INDEX outhook_events_empty ON outhook_events (created_at) WHERE NOT emptied;
 
 CREATE TABLE outhook_deliveries (
 	tenant           text COLLATE "C" NOT NULL,
