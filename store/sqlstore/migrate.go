@@ -49,8 +49,8 @@ func (s *Store) migrateAtOnce(ctx context.Context) (applied []string, err error)
 	return applied, err
 }
 
-// applyAll applies the migrations that are not in the table yet, and writes
-// them there.
+// applyAll applies the migrations that are not in the table yet. To write them
+// there is a part of apply.
 func (s *Store) applyAll(ctx context.Context, q querier,
 	apply func(ctx context.Context, q querier, file migration, there []string) error,
 ) ([]string, error) {
@@ -73,9 +73,6 @@ func (s *Store) applyAll(ctx context.Context, q querier,
 			continue
 		}
 		if err := apply(ctx, q, file, there); err != nil {
-			return nil, fmt.Errorf("%s: %w", file.name, err)
-		}
-		if err := s.note(ctx, q, file.name); err != nil {
 			return nil, fmt.Errorf("%s: %w", file.name, err)
 		}
 		applied = append(applied, file.name)
@@ -135,6 +132,8 @@ func (s *Store) migrations() ([]migration, error) {
 }
 
 func (s *Store) apply(ctx context.Context, q querier, file migration, _ []string) error {
-	_, err := q.ExecContext(ctx, file.up)
-	return err
+	if _, err := q.ExecContext(ctx, file.up); err != nil {
+		return err
+	}
+	return s.note(ctx, q, file.name)
 }

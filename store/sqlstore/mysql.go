@@ -113,18 +113,17 @@ func (s *Store) applySteps(ctx context.Context, q querier, file migration, there
 			return errors.Join(err, s.forget(ctx, q, step(i)))
 		}
 	}
-	// Whether these notes are there or not means nothing from here on.
-	for i := range statements {
-		if err := s.forget(ctx, q, step(i)); err != nil {
+	return bracket(ctx, q, "START TRANSACTION", "COMMIT", "ROLLBACK", func(q querier) error {
+		if err := s.note(ctx, q, file.name); err != nil {
 			return err
 		}
-	}
-	return nil
+		return s.forget(ctx, q, file.name+".%")
+	})
 }
 
-// forget takes a note back.
+// forget takes back the notes that are like name.
 func (s *Store) forget(ctx context.Context, q querier, name string) error {
-	_, err := q.ExecContext(ctx, "DELETE FROM "+s.tableName("migrations")+" WHERE name = ?", name)
+	_, err := q.ExecContext(ctx, "DELETE FROM "+s.tableName("migrations")+" WHERE name LIKE ?", name)
 	return err
 }
 
