@@ -64,15 +64,15 @@ func (s *Store) createEvent(ctx context.Context, e store.Event, deliveries []sto
 	if s.dialect.withWrites && s.tx == nil {
 		return s.createAtOnce(ctx, append(args, array))
 	}
-	return s.transact(ctx, func(q querier) error {
-		n, err := affected(ctx, q, s.events.insert, args...)
+	return s.transact(ctx, func(q Querier) error {
+		n, err := q.Exec(ctx, s.events.insert, args...)
 		if err == nil && n == 0 {
 			err = store.ErrExists
 		}
 		if err != nil || len(first) == 0 {
 			return err
 		}
-		n, err = affected(ctx, q, s.deliveries.insertAll, array)
+		n, err = q.Exec(ctx, s.deliveries.insertAll, array)
 		if err == nil && n != int64(len(first)) {
 			err = errDelivery
 		}
@@ -87,7 +87,7 @@ func (s *Store) createAtOnce(ctx context.Context, args []any) error {
 		return err
 	}
 	var events int
-	err := s.db.QueryRowContext(ctx, s.queries.createEvent, args...).Scan(&events)
+	err := queryOne(ctx, s.reader(), s.queries.createEvent, args, &events)
 	switch {
 	case isDuplicate(err):
 		return errDelivery
@@ -126,15 +126,15 @@ func (s *Store) updateDelivery(ctx context.Context, d store.Delivery, a *store.A
 	}
 	args = append(args, d.Tenant, d.ID, given)
 	// update runs the statement, and says why if it met no row.
-	update := func(q querier, statement string) error {
-		n, err := affected(ctx, q, statement, args...)
+	update := func(q Querier, statement string) error {
+		n, err := q.Exec(ctx, statement, args...)
 		if err == nil && n == 0 {
 			err = missed(ctx, q, s.deliveries.version, d.Tenant, d.ID, given)
 		}
 		return err
 	}
 	if a == nil {
-		return s.write(ctx, func(q querier) error { return update(q, s.deliveries.update) })
+		return s.write(ctx, func(q Querier) error { return update(q, s.deliveries.update) })
 	}
 	attempt, err := s.attempts.all(a)
 	if err != nil {
@@ -142,17 +142,17 @@ func (s *Store) updateDelivery(ctx context.Context, d store.Delivery, a *store.A
 	}
 	if s.dialect.withWrites && s.tx == nil {
 		args = append(args, attempt...)
-		err := s.write(ctx, func(q querier) error { return update(q, s.queries.record) })
+		err := s.write(ctx, func(q Querier) error { return update(q, s.queries.record) })
 		if isDuplicate(err) {
 			err = attemptExists(a)
 		}
 		return err
 	}
-	return s.transact(ctx, func(q querier) error {
+	return s.transact(ctx, func(q Querier) error {
 		if err := update(q, s.deliveries.update); err != nil {
 			return err
 		}
-		n, err := affected(ctx, q, s.attempts.insert, attempt...)
+		n, err := q.Exec(ctx, s.attempts.insert, attempt...)
 		if err == nil && n == 0 {
 			err = attemptExists(a)
 		}
@@ -187,7 +187,7 @@ func (s *Store) LoadJob(ctx context.Context, tenant, deliveryID string) (store.J
 	places := s.deliveries.places(&job.Delivery)
 	places = append(append(places, &hasEvent), s.events.places(&event)...)
 	places = append(append(places, &hasEndpoint), s.endpoints.places(&endpoint)...)
-	err := s.reader().QueryRowContext(ctx, s.queries.loadJob, tenant, deliveryID).Scan(places...)
+	err := queryOne(ctx, s.reader(), s.queries.loadJob, []any{tenant, deliveryID}, places...)
 	if err != nil {
 		return store.Job{}, recordError(ctx, "delivery", deliveryID, err)
 	}

@@ -21,7 +21,9 @@
 //
 // [Store.Tx] is the same Store inside a transaction of the host: an event is
 // accepted if, and only if, the host's own rows are committed. A delivery whose
-// wake-up comes before the commit is found by the sweeper after it.
+// wake-up comes before the commit is found by the sweeper after it. A host whose
+// transactions are those of pgx itself has [Store.Tx] in the module
+// store/sqlstore/pgxstore; for any other library there is [Store.In].
 //
 // # PostgreSQL
 //

@@ -117,8 +117,8 @@ func page[T any](ctx context.Context, s *Store, t *table[T], q query, o order,
 	return store.Page[T]{Items: items, Next: where(items[limit-1]).cursor()}, nil
 }
 
-func readAll[T any](ctx context.Context, db querier, t *table[T], statement string, args []any) ([]T, error) {
-	rows, err := db.QueryContext(ctx, statement, args...)
+func readAll[T any](ctx context.Context, db Querier, t *table[T], statement string, args []any) ([]T, error) {
+	rows, err := db.Query(ctx, statement, args...)
 	if err != nil {
 		return nil, err
 	}

@@ -19,7 +19,7 @@ func (s *Store) Migrate(ctx context.Context) ([]string, error) {
 		return nil, errors.New("migrate: not inside a transaction of the host")
 	}
 	var applied []string
-	err := s.transact(ctx, func(q querier) error {
+	err := s.transact(ctx, func(q Querier) error {
 		if err := s.prepareMigration(ctx, q); err != nil {
 			return err
 		}
@@ -50,19 +50,19 @@ func (s *Store) Migrate(ctx context.Context) ([]string, error) {
 
 // prepareMigration takes the lock, and makes the table of what was applied.
 // SQLite's transaction has the lock from its beginning.
-func (s *Store) prepareMigration(ctx context.Context, q querier) error {
+func (s *Store) prepareMigration(ctx context.Context, q Querier) error {
 	if s.options.Schema != "" {
 		// The files name no schema.
-		if _, err := q.ExecContext(ctx, "SET LOCAL search_path TO "+s.options.Schema); err != nil {
+		if _, err := q.Exec(ctx, "SET LOCAL search_path TO "+s.options.Schema); err != nil {
 			return err
 		}
 	}
 	if s.dialect.lock != "" {
-		if _, err := q.ExecContext(ctx, s.dialect.numberParameters(s.dialect.lock), s.lockKey()); err != nil {
+		if _, err := q.Exec(ctx, s.dialect.numberParameters(s.dialect.lock), s.lockKey()); err != nil {
 			return err
 		}
 	}
-	_, err := q.ExecContext(ctx, "CREATE TABLE IF NOT EXISTS "+s.tableName("migrations")+
+	_, err := q.Exec(ctx, "CREATE TABLE IF NOT EXISTS "+s.tableName("migrations")+
 		" (name text PRIMARY KEY, applied_at text NOT NULL DEFAULT CURRENT_TIMESTAMP)")
 	return err
 }
@@ -96,11 +96,11 @@ func (s *Store) migrations() ([]migration, error) {
 	return files, nil
 }
 
-func (s *Store) apply(ctx context.Context, q querier, file migration) error {
-	if _, err := q.ExecContext(ctx, file.up); err != nil {
+func (s *Store) apply(ctx context.Context, q Querier, file migration) error {
+	if _, err := q.Exec(ctx, file.up); err != nil {
 		return err
 	}
 	insert := s.dialect.numberParameters("INSERT INTO " + s.tableName("migrations") + " (name) VALUES (?)")
-	_, err := q.ExecContext(ctx, insert, file.name)
+	_, err := q.Exec(ctx, insert, file.name)
 	return err
 }

@@ -52,7 +52,7 @@ func (s *Store) Purge(ctx context.Context, f store.PurgeFilter) (int, error) {
 		limit = store.MaxLimit
 	}
 	handled := 0
-	err := s.transact(ctx, func(q querier) error {
+	err := s.transact(ctx, func(q Querier) error {
 		if !f.Before.IsZero() {
 			n, err := s.remove(ctx, q, f.Before, limit)
 			if err != nil {
@@ -73,7 +73,7 @@ func (s *Store) Purge(ctx context.Context, f store.PurgeFilter) (int, error) {
 	return handled, nil
 }
 
-func (s *Store) remove(ctx context.Context, q querier, before time.Time, limit int) (int, error) {
+func (s *Store) remove(ctx context.Context, q Querier, before time.Time, limit int) (int, error) {
 	events, n, err := choose(ctx, q, s.queries.purge.removeEvents, s.dialect.bound(before), limit)
 	if err != nil || n == 0 {
 		return n, err
@@ -86,23 +86,23 @@ func (s *Store) remove(ctx context.Context, q querier, before time.Time, limit i
 		// Replayed since the events were chosen: it stays, and so does all.
 		return 0, fmt.Errorf("a delivery is pending again: %w", store.ErrConflict)
 	}
-	_, err = q.ExecContext(ctx, s.queries.purge.removeAttempts, events)
+	_, err = q.Exec(ctx, s.queries.purge.removeAttempts, events)
 	return n, err
 }
 
-func (s *Store) empty(ctx context.Context, q querier, before time.Time, limit int) (int, error) {
+func (s *Store) empty(ctx context.Context, q Querier, before time.Time, limit int) (int, error) {
 	events, n, err := choose(ctx, q, s.queries.purge.emptyEvents, []byte{}, s.dialect.bound(before), limit)
 	if err != nil || n == 0 {
 		return n, err
 	}
-	_, err = q.ExecContext(ctx, s.queries.purge.emptyAttempts, []byte{}, events)
+	_, err = q.Exec(ctx, s.queries.purge.emptyAttempts, []byte{}, events)
 	return n, err
 }
 
 // choose runs the first statement, and returns the events that it chose as the
 // parameter of the others.
-func choose(ctx context.Context, q querier, statement string, args ...any) (string, int, error) {
-	rows, err := q.QueryContext(ctx, statement, args...)
+func choose(ctx context.Context, q Querier, statement string, args ...any) (string, int, error) {
+	rows, err := q.Query(ctx, statement, args...)
 	if err != nil {
 		return "", 0, err
 	}
@@ -123,8 +123,8 @@ func choose(ctx context.Context, q querier, statement string, args ...any) (stri
 }
 
 // column reads rows of one text.
-func column(ctx context.Context, q querier, statement string, args ...any) ([]string, error) {
-	rows, err := q.QueryContext(ctx, statement, args...)
+func column(ctx context.Context, q Querier, statement string, args ...any) ([]string, error) {
+	rows, err := q.Query(ctx, statement, args...)
 	if err != nil {
 		return nil, err
 	}

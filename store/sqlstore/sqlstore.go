@@ -33,7 +33,7 @@ type Options struct {
 // Store keeps everything in a SQL database. Create it with [New].
 type Store struct {
 	db      *sql.DB
-	tx      *sql.Tx // nil except in what Tx returns
+	tx      Querier // nil except in what In returns
 	dialect dialect
 	options Options
 
@@ -74,9 +74,13 @@ func New(db *sql.DB, d Dialect, o Options) (*Store, error) {
 // host commits, and never was if the host rolls back. It is used as tx is, by
 // one goroutine at a time, until tx ends. A method that returns one of the
 // errors of package store has written nothing and leaves tx usable.
-func (s *Store) Tx(tx *sql.Tx) store.Store {
+func (s *Store) Tx(tx *sql.Tx) store.Store { return s.In(standard{tx}) }
+
+// In is [Store.Tx] for the transactions of another library than database/sql: q
+// runs its statements in one. The database is that of the Store's tables.
+func (s *Store) In(q Querier) store.Store {
 	inside := *s
-	inside.tx = tx
+	inside.tx = q
 	inside.writer = nil // whoever holds tx has the database's own lock
 	return &inside
 }

@@ -14,7 +14,7 @@ func (s *Store) Stats(ctx context.Context, f store.StatsFilter) ([]store.StatsBu
 		buckets[i].Start = f.Since.Add(time.Duration(i) * f.Bucket)
 	}
 	statement, args := s.statsQuery(f)
-	rows, err := s.reader().QueryContext(ctx, statement, args...)
+	rows, err := s.reader().Query(ctx, statement, args...)
 	if err != nil {
 		return nil, failed(ctx, "stats", err)
 	}

@@ -10,23 +10,16 @@ import (
 	"time"
 )
 
-// querier is what *sql.DB, *sql.Conn and *sql.Tx have in common.
-type querier interface {
-	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
-}
-
 // reader is where single statements run.
-func (s *Store) reader() querier {
+func (s *Store) reader() Querier {
 	if s.tx != nil {
 		return s.tx
 	}
-	return s.db
+	return standard{s.db}
 }
 
 // write runs f, which makes one write and maybe reads after it.
-func (s *Store) write(ctx context.Context, f func(q querier) error) error {
+func (s *Store) write(ctx context.Context, f func(q Querier) error) error {
 	done, err := s.waitForWriter(ctx)
 	if err != nil {
 		return err
@@ -37,7 +30,7 @@ func (s *Store) write(ctx context.Context, f func(q querier) error) error {
 
 // transact runs f so that all its writes are kept, or none if it returns an
 // error: in a transaction, or between savepoints of the host's.
-func (s *Store) transact(ctx context.Context, f func(q querier) error) error {
+func (s *Store) transact(ctx context.Context, f func(q Querier) error) error {
 	done, err := s.waitForWriter(ctx)
 	if err != nil {
 		return err
@@ -53,7 +46,7 @@ func (s *Store) transact(ctx context.Context, f func(q querier) error) error {
 		return err
 	}
 	defer conn.Close()
-	return bracket(ctx, conn, s.dialect.begin, "COMMIT", "ROLLBACK", f)
+	return bracket(ctx, standard{conn}, s.dialect.begin, "COMMIT", "ROLLBACK", f)
 }
 
 // connect returns a connection. While the first processes to open a SQLite
@@ -95,8 +88,8 @@ func (s *Store) waitForWriter(ctx context.Context) (done func(), err error) {
 
 // bracket runs f between two statements. If f or the closing one fails, or f
 // panics, a third one takes everything back.
-func bracket(ctx context.Context, q querier, begin, end, undo string, f func(q querier) error) (err error) {
-	if _, err := q.ExecContext(ctx, begin); err != nil {
+func bracket(ctx context.Context, q Querier, begin, end, undo string, f func(q Querier) error) (err error) {
+	if _, err := q.Exec(ctx, begin); err != nil {
 		return err
 	}
 	ended := false
@@ -106,14 +99,14 @@ func bracket(ctx context.Context, q querier, begin, end, undo string, f func(q q
 		}
 		// What the context says is over by now. An error means that the
 		// connection is broken, or that nothing is left to be taken back.
-		if _, undoErr := q.ExecContext(context.WithoutCancel(ctx), undo); undoErr != nil {
+		if _, undoErr := q.Exec(context.WithoutCancel(ctx), undo); undoErr != nil {
 			discard(q)
 		}
 	}()
 	if err := f(q); err != nil {
 		return err
 	}
-	if _, err := q.ExecContext(ctx, end); err != nil {
+	if _, err := q.Exec(ctx, end); err != nil {
 		return err
 	}
 	ended = true
@@ -121,8 +114,9 @@ func bracket(ctx context.Context, q querier, begin, end, undo string, f func(q q
 }
 
 // discard keeps a connection in an unknown state from being used again.
-func discard(q querier) {
-	if conn, ok := q.(*sql.Conn); ok {
+func discard(q Querier) {
+	s, _ := q.(standard)
+	if conn, ok := s.sqlRunner.(*sql.Conn); ok {
 		_ = conn.Raw(func(any) error { return driver.ErrBadConn }) // that is its effect
 	}
 }
@@ -141,13 +135,4 @@ func failed(ctx context.Context, subject string, err error) error {
 func isDuplicate(err error) bool {
 	var coded interface{ SQLState() string }
 	return errors.As(err, &coded) && coded.SQLState() == "23505"
-}
-
-// affected returns the number of rows that a statement wrote.
-func affected(ctx context.Context, q querier, statement string, args ...any) (int64, error) {
-	result, err := q.ExecContext(ctx, statement, args...)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
 }
