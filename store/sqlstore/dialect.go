@@ -65,6 +65,9 @@ type dialect struct {
 	// withWrites is set where a WITH clause may hold an INSERT or UPDATE: two
 	// writes in one statement, which is one round trip, and atomic by itself.
 	withWrites bool
+	// batchLoads is set where reading several jobs at once is cheaper: where a
+	// statement is a round trip.
+	batchLoads bool
 	// time makes a parameter of a time other than the zero time.
 	time func(t time.Time) any
 	// micros is an expression: the microseconds from one time to another.
@@ -77,7 +80,7 @@ type dialect struct {
 var dialects = map[Dialect]dialect{
 	PostgreSQL: {
 		name: "PostgreSQL", dir: "postgres",
-		numbered: true, begin: "BEGIN ISOLATION LEVEL READ COMMITTED", withWrites: true,
+		numbered: true, begin: "BEGIN ISOLATION LEVEL READ COMMITTED", withWrites: true, batchLoads: true,
 		lock: "SELECT pg_advisory_xact_lock(?)",
 		time: func(t time.Time) any { return t.UTC().Truncate(time.Microsecond) },
 		micros: func(from, to string) string {

@@ -25,6 +25,16 @@
 // transactions are those of pgx itself has [Store.Tx] in the module
 // store/sqlstore/pgxstore; for any other library there is [Store.In].
 //
+// # Calls at the same time
+//
+// What an attempt needs of the database, [Store.LoadJob] before it and
+// [Store.UpdateDelivery] with the attempt after it, and [Store.CreateEvent], is
+// cheaper for many at once: calls that come while one of their kind is under way
+// wait for it, and are made together, up to 256 of them. Each returns when its
+// own row is kept, with its own result. Nobody waits for company: a call that
+// comes alone is made at once. Inside a transaction of the host's nothing is
+// gathered.
+//
 // # PostgreSQL
 //
 // Each write is one statement and one round trip. Attempts have five indexes

@@ -42,6 +42,7 @@ type Store struct {
 	deliveries table[store.Delivery]
 	attempts   table[store.Attempt]
 	queries    queries
+	batches    batches // unused inside a transaction
 
 	// writer is held by whoever writes, where the database has one writer at a
 	// time. To wait here is fair, and ends with the context.
@@ -64,6 +65,7 @@ func New(db *sql.DB, d Dialect, o Options) (*Store, error) {
 	s.deliveries = newTable(s, "deliveries", "delivery", deliveryFields)
 	s.attempts = newTable(s, "attempts", "attempt", attemptFields)
 	s.queries = newQueries(s)
+	s.batches = newBatches(s)
 	if s.dialect.singleWriter {
 		s.writer = make(chan struct{}, 1)
 	}

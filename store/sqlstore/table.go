@@ -128,7 +128,9 @@ func (t *table[T]) places(record *T) []any {
 // getRecord reads one record, or returns an error that names it.
 func getRecord[T any](ctx context.Context, s *Store, t *table[T], tenant, id string) (T, error) {
 	var record T
-	err := queryOne(ctx, s.reader(), t.get, []any{tenant, id}, t.places(&record)...)
+	err := s.read(ctx, func(q Querier) error {
+		return queryOne(ctx, q, t.get, []any{tenant, id}, t.places(&record)...)
+	})
 	if err != nil {
 		var zero T
 		return zero, recordError(ctx, t.what, id, err)
@@ -142,6 +144,10 @@ func missed(ctx context.Context, q Querier, versionQuery, tenant, id string, giv
 	if err := queryOne(ctx, q, versionQuery, []any{tenant, id}, &stored); err != nil {
 		return err
 	}
+	return versionConflict(stored, given)
+}
+
+func versionConflict(stored, given int64) error {
 	return fmt.Errorf("version is %d, not %d: %w", stored, given, store.ErrConflict)
 }
 

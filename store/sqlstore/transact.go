@@ -18,6 +18,9 @@ func (s *Store) reader() Querier {
 	return standard{s.db}
 }
 
+// read runs f, which only reads.
+func (s *Store) read(_ context.Context, f func(q Querier) error) error { return f(s.reader()) }
+
 // write runs f, which makes one write and maybe reads after it.
 func (s *Store) write(ctx context.Context, f func(q Querier) error) error {
 	done, err := s.waitForWriter(ctx)

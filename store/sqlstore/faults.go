@@ -1,0 +1,126 @@
+package sqlstore
+
+import (
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"io"
+	"net"
+	"reflect"
+	"strings"
+	"syscall"
+)
+
+// fault is what the error of a statement says about the database, rather than
+// about the statement.
+type fault int
+
+const (
+	// noFault: the database refuses this statement, or the error is unknown.
+	noFault fault = iota
+	// aborted: it took back the whole transaction, because of what others did
+	// at the same time. The transaction may be run again.
+	aborted
+	// unable: it cannot do it now, and has not done it.
+	unable
+	// lost: there is no answer. A statement that was sent may have been done.
+	lost
+)
+
+// faultOf classifies an error of any driver: by the code that the database
+// gave, or as one of the network.
+func faultOf(err error) fault {
+	if err == nil {
+		return noFault
+	}
+	var state interface{ SQLState() string }
+	if errors.As(err, &state) && len(state.SQLState()) == 5 {
+		return stateFault(state.SQLState())
+	}
+	if f, ok := numberFault(err); ok {
+		return f
+	}
+	var code interface{ Code() int }
+	if errors.As(err, &code) {
+		return sqliteFault(code.Code())
+	}
+	return networkFault(err)
+}
+
+// stateFault classifies the codes of PostgreSQL.
+func stateFault(state string) fault {
+	switch state {
+	case "40001", "40P01", "55P03": // serialization, deadlock, lock_timeout
+		return aborted
+	case "57P01", "57P02", "57P05": // the connection was ended by an administrator, a crash, a timeout
+		return lost
+	case "57014", "57P03", // statement_timeout; starting up or shutting down
+		"08001", "08004", // not connected
+		"25006": // read only: not, or no longer, the primary server
+		return unable
+	}
+	switch state[:2] {
+	case "08": // the connection
+		return lost
+	case "53", "58": // no memory, disk or connections left; failures of the system
+		return unable
+	}
+	return noFault
+}
+
+// numberFault classifies the errors of MySQL and MariaDB, whose type in the
+// usual driver has a Number and no method.
+func numberFault(err error) (fault, bool) {
+	for ; err != nil; err = errors.Unwrap(err) {
+		v := reflect.Indirect(reflect.ValueOf(err))
+		if v.Kind() != reflect.Struct {
+			continue
+		}
+		number := v.FieldByName("Number")
+		if !number.IsValid() || number.Kind() != reflect.Uint16 {
+			continue
+		}
+		switch number.Uint() {
+		case 1213, 1205: // deadlock, lock wait timeout
+			return aborted, true
+		case 1927, 2006, 2013, 1317: // killed, gone away, lost, interrupted
+			return lost, true
+		case 1290, 1836, 1792, // read only
+			1040, 1203, 1053, // too many connections, shutting down
+			1021, 1114, 3024, 1969, 2002, 2003: // full; timeouts of statements; not connected
+			return unable, true
+		}
+		return noFault, true
+	}
+	return noFault, false
+}
+
+// sqliteFault classifies the codes of SQLite, which have details above the
+// lowest eight bits.
+func sqliteFault(code int) fault {
+	switch code & 0xff {
+	case 5, 6: // busy, locked
+		return aborted
+	case 7, 8, 10, 13, 14, 15: // memory, read only, input or output, full, cannot open, locking protocol
+		return unable
+	}
+	return noFault
+}
+
+// networkFault classifies what has no code.
+func networkFault(err error) fault {
+	var dial *net.OpError
+	var unsent interface{ SafeToRetry() bool }
+	var network net.Error
+	var errno syscall.Errno
+	switch {
+	case errors.As(err, &dial) && dial.Op == "dial", errors.Is(err, driver.ErrBadConn),
+		errors.As(err, &unsent) && unsent.SafeToRetry():
+		return unable
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed),
+		errors.Is(err, sql.ErrConnDone), errors.As(err, &network), errors.As(err, &errno),
+		strings.HasSuffix(err.Error(), "invalid connection"): // of the usual driver for MySQL
+		return lost
+	}
+	return noFault
+}
