@@ -1,9 +1,11 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -208,6 +210,10 @@ func (b *batcher[T]) take() (context.Context, []*waiter[T]) {
 		size += w.size
 	}
 	b.waiting = rest
+	// Who takes rows in one order gets into no deadlock.
+	slices.SortFunc(calls, func(x, y *waiter[T]) int {
+		return cmp.Or(strings.Compare(x.id.tenant, y.id.tenant), strings.Compare(x.id.id, y.id.id))
+	})
 	// What the drivers find in a context, such as a trace, is the first one's.
 	ctx, cancel := context.WithCancel(context.WithoutCancel(calls[0].ctx))
 	under := &batch{cancel: cancel, callers: len(calls)}
@@ -229,7 +235,7 @@ func (b *batcher[T]) make(ctx context.Context, calls []*waiter[T]) {
 		list[i] = w.call
 	}
 	errs, err := b.together(ctx, list)
-	if err != nil && ctx.Err() == nil && faultOf(err) == noFault {
+	if kind := faultOf(err); err != nil && ctx.Err() == nil && (kind == noFault || kind == timedOut) {
 		half := len(calls) / 2
 		b.make(ctx, calls[:half])
 		b.make(ctx, calls[half:])

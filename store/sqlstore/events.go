@@ -159,6 +159,7 @@ func (s *Store) createTogether(ctx context.Context, calls []*creation) ([]error,
 	deliveries = append(deliveries, ']')
 	created := make(map[identity]bool, len(calls))
 	err := s.write(ctx, func(q Querier) error {
+		clear(created)
 		return eachRow(ctx, q, s.queries.createAll.write, []any{joinRows(rows), string(deliveries)}, func(rows Rows) error {
 			var id identity
 			err := rows.Scan(&id.tenant, &id.id)
@@ -182,6 +183,7 @@ func (s *Store) createTogether(ctx context.Context, calls []*creation) ([]error,
 func (s *Store) createInOne(ctx context.Context, calls []*creation) ([]error, error) {
 	errs := make([]error, len(calls))
 	err := s.transact(ctx, func(q Querier) error {
+		clear(errs)
 		for i, c := range calls {
 			err := s.createIn(ctx, q, c)
 			switch {

@@ -23,6 +23,9 @@ const (
 	aborted
 	// unable: it cannot do it now, and has not done it.
 	unable
+	// timedOut: it has waited for too long, and has not done it. That may be
+	// the fault of one row that somebody has locked.
+	timedOut
 	// lost: there is no answer. A statement that was sent may have been done.
 	lost
 )
@@ -50,12 +53,13 @@ func faultOf(err error) fault {
 // stateFault classifies the codes of PostgreSQL.
 func stateFault(state string) fault {
 	switch state {
-	case "40001", "40P01", "55P03": // serialization, deadlock, lock_timeout
+	case "40001", "40P01", "25P02": // serialization, deadlock, and what comes after an error
 		return aborted
+	case "57014", "55P03": // statement_timeout, lock_timeout
+		return timedOut
 	case "57P01", "57P02", "57P05": // the connection was ended by an administrator, a crash, a timeout
 		return lost
-	case "57014", "57P03", // statement_timeout; starting up or shutting down
-		"08001", "08004", // not connected
+	case "57P03", "08001", "08004", // starting up or shutting down; not connected
 		"25006": // read only: not, or no longer, the primary server
 		return unable
 	}
@@ -72,6 +76,14 @@ func stateFault(state string) fault {
 // usual driver has a Number and no method.
 func numberFault(err error) (fault, bool) {
 	for ; err != nil; err = errors.Unwrap(err) {
+		if many, ok := err.(interface{ Unwrap() []error }); ok {
+			for _, one := range many.Unwrap() {
+				if f, ok := numberFault(one); ok {
+					return f, true
+				}
+			}
+			return noFault, false
+		}
 		v := reflect.Indirect(reflect.ValueOf(err))
 		if v.Kind() != reflect.Struct {
 			continue
@@ -81,13 +93,15 @@ func numberFault(err error) (fault, bool) {
 			continue
 		}
 		switch number.Uint() {
-		case 1213, 1205: // deadlock, lock wait timeout
+		case 1213: // deadlock
 			return aborted, true
+		case 1205, 3024, 1969: // lock wait timeout, timeouts of statements
+			return timedOut, true
 		case 1927, 2006, 2013, 1317: // killed, gone away, lost, interrupted
 			return lost, true
 		case 1290, 1836, 1792, // read only
 			1040, 1203, 1053, // too many connections, shutting down
-			1021, 1114, 3024, 1969, 2002, 2003: // full; timeouts of statements; not connected
+			1021, 1114, 2002, 2003: // full; not connected
 			return unable, true
 		}
 		return noFault, true

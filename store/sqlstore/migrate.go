@@ -20,6 +20,7 @@ func (s *Store) Migrate(ctx context.Context) ([]string, error) {
 	}
 	var applied []string
 	err := s.transact(ctx, func(q Querier) error {
+		applied = nil
 		if err := s.prepareMigration(ctx, q); err != nil {
 			return err
 		}

@@ -53,6 +53,7 @@ func (s *Store) Purge(ctx context.Context, f store.PurgeFilter) (int, error) {
 	}
 	handled := 0
 	err := s.transact(ctx, func(q Querier) error {
+		handled = 0
 		if !f.Before.IsZero() {
 			n, err := s.remove(ctx, q, f.Before, limit)
 			if err != nil {

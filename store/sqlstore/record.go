@@ -155,6 +155,7 @@ func (s *Store) recordTogether(ctx context.Context, calls []*recording) ([]error
 	}
 	done := make([]bool, len(calls))
 	err := s.write(ctx, func(q Querier) error {
+		clear(done)
 		return eachRow(ctx, q, s.queries.recordAll.write, []any{joinRows(rows)}, func(rows Rows) error {
 			var place int
 			err := rows.Scan(&place)
@@ -210,6 +211,7 @@ func (s *Store) explainMissed(ctx context.Context, calls []*recording, done []bo
 func (s *Store) recordInOne(ctx context.Context, calls []*recording) ([]error, error) {
 	errs := make([]error, len(calls))
 	err := s.transact(ctx, func(q Querier) error {
+		clear(errs)
 		for i, r := range calls {
 			err := s.recordIn(ctx, q, r)
 			switch {

@@ -75,14 +75,15 @@ func New(db *sql.DB, d Dialect, o Options) (*Store, error) {
 // Tx returns the Store inside tx: what is written through it is there when the
 // host commits, and never was if the host rolls back. It is used as tx is, by
 // one goroutine at a time, until tx ends. A method that returns one of the
-// errors of package store has written nothing and leaves tx usable.
+// errors of package store has written nothing and leaves tx usable; one that
+// returns [ErrAborted] means that tx is lost.
 func (s *Store) Tx(tx *sql.Tx) store.Store { return s.In(standard{tx}) }
 
 // In is [Store.Tx] for the transactions of another library than database/sql: q
 // runs its statements in one. The database is that of the Store's tables.
 func (s *Store) In(q Querier) store.Store {
 	inside := *s
-	inside.tx = q
+	inside.tx = hosted{q}
 	inside.writer = nil // whoever holds tx has the database's own lock
 	return &inside
 }

@@ -18,21 +18,38 @@ func (s *Store) reader() Querier {
 	return standard{s.db}
 }
 
-// read runs f, which only reads.
-func (s *Store) read(_ context.Context, f func(q Querier) error) error { return f(s.reader()) }
+// read runs f, which only reads, and may be run again.
+func (s *Store) read(ctx context.Context, f func(q Querier) error) error {
+	if s.tx != nil {
+		return f(s.tx)
+	}
+	return again(ctx, func() (bool, error) {
+		err := f(s.reader())
+		kind := faultOf(err)
+		return kind == aborted || kind == lost, err
+	})
+}
 
-// write runs f, which makes one write and maybe reads after it.
+// write runs f, which makes one write and maybe reads after it. It is run again
+// if the database took it back.
 func (s *Store) write(ctx context.Context, f func(q Querier) error) error {
 	done, err := s.waitForWriter(ctx)
 	if err != nil {
 		return err
 	}
 	defer done()
-	return f(s.reader())
+	if s.tx != nil {
+		return f(s.tx)
+	}
+	return certain(again(ctx, func() (bool, error) {
+		err := f(s.reader())
+		return faultOf(err) == aborted, err
+	}))
 }
 
 // transact runs f so that all its writes are kept, or none if it returns an
-// error: in a transaction, or between savepoints of the host's.
+// error: in a transaction, or between savepoints of the host's. A transaction of
+// its own is run again if the database took it back.
 func (s *Store) transact(ctx context.Context, f func(q Querier) error) error {
 	done, err := s.waitForWriter(ctx)
 	if err != nil {
@@ -43,13 +60,34 @@ func (s *Store) transact(ctx context.Context, f func(q Querier) error) error {
 		return bracket(ctx, s.tx, "SAVEPOINT outhook", "RELEASE SAVEPOINT outhook",
 			"ROLLBACK TO SAVEPOINT outhook", f)
 	}
+	return certain(again(ctx, func() (bool, error) { return s.transactOnce(ctx, f) }))
+}
+
+// transactOnce reports, with an error, whether f may be run again: nothing of
+// it was written. That is unknown only if the answer to COMMIT was lost.
+func (s *Store) transactOnce(ctx context.Context, f func(q Querier) error) (another bool, err error) {
 	// database/sql's own transactions cannot begin as the dialect wants it.
 	conn, err := s.connect(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer conn.Close()
-	return bracket(ctx, standard{conn}, s.dialect.begin, "COMMIT", "ROLLBACK", f)
+	committing := false
+	err = bracket(ctx, standard{conn}, s.dialect.begin, "COMMIT", "ROLLBACK", func(q Querier) error {
+		err := f(q)
+		committing = err == nil
+		return err
+	})
+	switch faultOf(err) {
+	case aborted:
+		return true, err
+	case lost:
+		if !committing {
+			return true, fmt.Errorf("%w: %w", ErrUnavailable, err)
+		}
+	default:
+	}
+	return false, err
 }
 
 // connect returns a connection. While the first processes to open a SQLite
@@ -130,6 +168,7 @@ func failed(ctx context.Context, subject string, err error) error {
 	if cause := ctx.Err(); cause != nil && !errors.Is(err, cause) {
 		return fmt.Errorf("%s: %w: %w", subject, cause, err)
 	}
+	err = available(err)
 	return fmt.Errorf("%s: %w", subject, err)
 }
 
