@@ -64,10 +64,11 @@ type postgresServer struct {
 	once sync.Once
 	err  error // of the start
 
-	bin  string
-	dir  string
-	port int
-	proc *process
+	bin      string
+	dir      string
+	settings []string // beside those that all have
+	port     int
+	proc     *process
 
 	databases atomic.Int64
 }
@@ -86,13 +87,19 @@ func (s *postgresServer) createDatabase(bin string) (string, error) {
 	}
 	s.once.Do(func() {
 		s.bin = bin
-		s.err = s.start()
+		if s.err = s.start(); s.err == nil {
+			announceVersion(filepath.Join(s.bin, "postgres"))
+		}
 	})
 	if s.err != nil {
 		return "", s.err
 	}
+	return s.newDatabase()
+}
+
+func (s *postgresServer) newDatabase() (string, error) {
 	name := fmt.Sprintf("test_%d", s.databases.Add(1))
-	out, err := exec.Command(filepath.Join(bin, "psql"), "-X", "-q", "-d", s.url("postgres"),
+	out, err := exec.Command(filepath.Join(s.bin, "psql"), "-X", "-q", "-d", s.url("postgres"),
 		"-c", "CREATE DATABASE "+name).CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("create database %s: %w\n%s", name, err, out)
@@ -120,10 +127,10 @@ func (s *postgresServer) start() error {
 	ctx, cancel := context.WithTimeout(context.Background(), serverPatience)
 	defer cancel()
 	for {
-		err := s.launch(ctx)
-		if err == nil {
-			announceVersion(filepath.Join(s.bin, "postgres"))
+		if s.port, err = freePort(ctx); err != nil {
+			return err
 		}
+		err := s.launch(ctx)
 		if !errors.Is(err, errPortTaken) || ctx.Err() != nil {
 			return err
 		}
@@ -134,24 +141,20 @@ func (s *postgresServer) data() string { return filepath.Join(s.dir, "data") }
 
 // launch starts the process and waits until it says that it is ready.
 func (s *postgresServer) launch(ctx context.Context) error {
-	port, err := freePort(ctx)
-	if err != nil {
-		return err
-	}
-	s.port = port
 	args := []string{"-D", s.data()}
-	for _, setting := range []string{
-		"port=" + strconv.Itoa(port), "listen_addresses=127.0.0.1", "unix_socket_directories=",
+	for _, setting := range slices.Concat([]string{
+		"port=" + strconv.Itoa(s.port), "listen_addresses=127.0.0.1", "unix_socket_directories=",
 		"max_connections=200", "timezone=Asia/Kathmandu",
 		"fsync=off", "synchronous_commit=off", "full_page_writes=off", // nothing here outlives the server
-	} {
+	}, s.settings) {
 		args = append(args, "-c", setting)
 	}
 	logFile := filepath.Join(s.dir, "log")
-	s.proc, err = startProcessAs(asServerUser("postgres", dieWithParent()), s.dir, logFile, filepath.Join(s.bin, "postgres"), args...)
+	proc, err := startProcessAs(asServerUser("postgres", dieWithParent()), s.dir, logFile, filepath.Join(s.bin, "postgres"), args...)
 	if err != nil {
 		return err
 	}
+	s.proc = proc
 	for {
 		text, err := os.ReadFile(logFile)
 		switch {
@@ -169,15 +172,21 @@ func (s *postgresServer) launch(ctx context.Context) error {
 	}
 }
 
+// stop ends the process at once.
+func (s *postgresServer) stop() {
+	if s.proc == nil {
+		return
+	}
+	// Without a chance to clean up it would leave shared memory behind.
+	_ = s.proc.cmd.Process.Signal(quitSignal) // the only error is that it has ended
+	timer := time.AfterFunc(patience, func() { _ = s.proc.cmd.Process.Kill() })
+	<-s.proc.done
+	timer.Stop()
+}
+
 // end ends the server and removes its files.
 func (s *postgresServer) end() {
-	if s.proc != nil {
-		// Without a chance to clean up it would leave shared memory behind.
-		_ = s.proc.cmd.Process.Signal(quitSignal) // the only error is that it has ended
-		timer := time.AfterFunc(patience, func() { _ = s.proc.cmd.Process.Kill() })
-		<-s.proc.done
-		timer.Stop()
-	}
+	s.stop()
 	if s.dir != "" {
 		_ = os.RemoveAll(s.dir) // it is in the directory for temporary files
 	}

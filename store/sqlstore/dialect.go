@@ -88,6 +88,9 @@ type dialect struct {
 	joins bool
 	// divide is the operator for integers, and noBytes an empty blob.
 	divide, noBytes string
+	// batchLoads is set where reading several jobs at once is cheaper: where a
+	// statement is a round trip.
+	batchLoads bool
 	// time makes a parameter of a time other than the zero time.
 	time func(t time.Time) any
 	// micros is an expression: the microseconds from one time to another.
@@ -100,7 +103,7 @@ type dialect struct {
 var dialects = map[Dialect]dialect{
 	PostgreSQL: {
 		name: "PostgreSQL", dir: "postgres",
-		numbered: true, begin: "BEGIN ISOLATION LEVEL READ COMMITTED", withWrites: true,
+		numbered: true, begin: "BEGIN ISOLATION LEVEL READ COMMITTED", withWrites: true, batchLoads: true,
 		lock: "SELECT pg_advisory_xact_lock(?)", lockRows: " FOR UPDATE SKIP LOCKED",
 		skip: " ON CONFLICT DO NOTHING", rows: true, delete: "DELETE FROM", divide: " / ", noBytes: "''",
 		time: func(t time.Time) any { return t.UTC().Truncate(time.Microsecond) },

@@ -29,16 +29,41 @@
 //
 // [Store.Tx] is the same Store inside a transaction of the host: an event is
 // accepted if, and only if, the host's own rows are committed. A delivery whose
-// wake-up comes before the commit is found by the sweeper after it.
+// wake-up comes before the commit is found by the sweeper after it. A host whose
+// transactions are those of pgx itself has [Store.Tx] in the module
+// store/sqlstore/pgxstore; for any other library there is [Store.In].
+//
+// # Calls at the same time
+//
+// What an attempt needs of the database, [Store.LoadJob] before it and
+// [Store.UpdateDelivery] with the attempt after it, and [Store.CreateEvent], is
+// cheaper for many at once: calls that come while one of their kind is under way
+// wait for it, and are made together, up to 256 of them. Each returns when its
+// own row is kept, with its own result. Nobody waits for company: a call that
+// comes alone is made at once. Inside a transaction of the host's nothing is
+// gathered.
+//
+// # Errors
+//
+// What others did at the same time is no error of the host's: a deadlock, a
+// serialization failure, a SQLite database that is busy is tried again for a
+// while, and so is a read whose connection was lost. What remains is typed. After
+// [ErrUnavailable] nothing was written, and it may be tried again; after
+// [ErrUncertain] a write may have been made, and is not repeated by the Store.
+// Some drivers (lib/pq) have database/sql repeat a statement whose connection was
+// ended: a write that was made then fails as a conflict or as one that exists.
+// A write whose context ends in the middle may have been made, too. In a
+// transaction of the host's nothing is tried again: [ErrAborted] means that the
+// host runs it again, from its beginning. The driver's error is always wrapped.
 //
 // # PostgreSQL
 //
 // Each write is one statement and one round trip. Attempts have five indexes
 // and deliveries six, because nothing that a Store lists may scan a table. The
-// isolation level is read committed, as PostgreSQL's default is: with another
-// default_transaction_isolation, or in such a transaction of the host, whoever
-// loses a race gets PostgreSQL's serialization failure in place of
-// [store.ErrConflict]. It is tested with pgx and lib/pq; pgx keeps statements
+// isolation level is read committed, as PostgreSQL's default is. Under another
+// default_transaction_isolation whoever loses a race is tried again, and then
+// gets [store.ErrConflict]; in such a transaction of the host it is
+// [ErrAborted]. It is tested with pgx and lib/pq; pgx keeps statements
 // prepared, and took a third of the time for a write when it was measured.
 //
 // # SQLite

@@ -12,14 +12,14 @@ func (s *Store) PutEndpoint(ctx context.Context, e store.Endpoint) error {
 	if e.Version == 0 {
 		put = s.createEndpoint
 	}
-	err := s.write(ctx, func(q querier) error { return put(ctx, q, e) })
+	err := s.write(ctx, func(q Querier) error { return put(ctx, q, e) })
 	if err != nil {
 		return recordError(ctx, "endpoint", e.ID, err)
 	}
 	return nil
 }
 
-func (s *Store) createEndpoint(ctx context.Context, q querier, e store.Endpoint) error {
+func (s *Store) createEndpoint(ctx context.Context, q Querier, e store.Endpoint) error {
 	e.Version++
 	args, err := s.endpoints.all(&e)
 	if err != nil {
@@ -32,14 +32,14 @@ func (s *Store) createEndpoint(ctx context.Context, q querier, e store.Endpoint)
 	return err
 }
 
-func (s *Store) replaceEndpoint(ctx context.Context, q querier, e store.Endpoint) error {
+func (s *Store) replaceEndpoint(ctx context.Context, q Querier, e store.Endpoint) error {
 	given := e.Version
 	e.Version++
 	args, err := s.endpoints.mutable(&e)
 	if err != nil {
 		return err
 	}
-	n, err := affected(ctx, q, s.endpoints.update, append(args, e.Tenant, e.ID, given)...)
+	n, err := q.Exec(ctx, s.endpoints.update, append(args, e.Tenant, e.ID, given)...)
 	if err == nil && n == 0 {
 		err = missed(ctx, q, s.endpoints.version, e.Tenant, e.ID, given)
 	}
@@ -53,8 +53,8 @@ func (s *Store) GetEndpoint(ctx context.Context, tenant, id string) (store.Endpo
 
 // DeleteEndpoint implements [store.EndpointStore].
 func (s *Store) DeleteEndpoint(ctx context.Context, tenant, id string) error {
-	err := s.write(ctx, func(q querier) error {
-		n, err := affected(ctx, q, s.endpoints.remove, tenant, id)
+	err := s.write(ctx, func(q Querier) error {
+		n, err := q.Exec(ctx, s.endpoints.remove, tenant, id)
 		if err == nil && n == 0 {
 			err = store.ErrNotFound
 		}

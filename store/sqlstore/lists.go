@@ -126,7 +126,12 @@ func page[T any](ctx context.Context, s *Store, t *table[T], q query, o order,
 	// One more than asked for says whether there is another page. The limit is
 	// no parameter: PostgreSQL plans better when it knows it.
 	statement := s.dialect.numberParameters(t.selectAll + q.where() + o.by(q.oneTenant) + " LIMIT " + strconv.Itoa(limit+1))
-	items, err := readRows(ctx, s.reader(), t.places, statement, q.args...)
+	var items []T
+	err := s.read(ctx, func(db Querier) error {
+		var err error
+		items, err = readRows(ctx, db, t.places, statement, q.args...)
+		return err
+	})
 	if err != nil {
 		return store.Page[T]{}, failed(ctx, "list of "+t.name, err)
 	}

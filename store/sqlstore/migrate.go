@@ -39,7 +39,7 @@ func (s *Store) Migrate(ctx context.Context) ([]string, error) {
 }
 
 func (s *Store) migrateAtOnce(ctx context.Context) (applied []string, err error) {
-	err = s.transact(ctx, func(q querier) error {
+	err = s.transact(ctx, func(q Querier) error {
 		if err := s.prepareMigration(ctx, q); err != nil {
 			return err
 		}
@@ -51,10 +51,10 @@ func (s *Store) migrateAtOnce(ctx context.Context) (applied []string, err error)
 
 // applyAll applies the migrations that are not in the table yet. To write them
 // there is a part of apply.
-func (s *Store) applyAll(ctx context.Context, q querier,
-	apply func(ctx context.Context, q querier, file migration, there []string) error,
+func (s *Store) applyAll(ctx context.Context, q Querier,
+	apply func(ctx context.Context, q Querier, file migration, there []string) error,
 ) ([]string, error) {
-	_, err := q.ExecContext(ctx, "CREATE TABLE IF NOT EXISTS "+s.tableName("migrations")+
+	_, err := q.Exec(ctx, "CREATE TABLE IF NOT EXISTS "+s.tableName("migrations")+
 		" (name varchar(100) PRIMARY KEY, applied_at timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP)")
 	if err != nil {
 		return nil, err
@@ -81,22 +81,22 @@ func (s *Store) applyAll(ctx context.Context, q querier,
 }
 
 // note writes a name into the table of what was applied.
-func (s *Store) note(ctx context.Context, q querier, name string) error {
+func (s *Store) note(ctx context.Context, q Querier, name string) error {
 	insert := s.dialect.numberParameters("INSERT INTO " + s.tableName("migrations") + " (name) VALUES (?)")
-	_, err := q.ExecContext(ctx, insert, name)
+	_, err := q.Exec(ctx, insert, name)
 	return err
 }
 
 // prepareMigration takes the lock. SQLite's transaction has the lock from its beginning.
-func (s *Store) prepareMigration(ctx context.Context, q querier) error {
+func (s *Store) prepareMigration(ctx context.Context, q Querier) error {
 	if s.options.Schema != "" {
 		// The files name no schema.
-		if _, err := q.ExecContext(ctx, "SET LOCAL search_path TO "+s.options.Schema); err != nil {
+		if _, err := q.Exec(ctx, "SET LOCAL search_path TO "+s.options.Schema); err != nil {
 			return err
 		}
 	}
 	if s.dialect.lock != "" {
-		_, err := q.ExecContext(ctx, s.dialect.numberParameters(s.dialect.lock), s.lockKey())
+		_, err := q.Exec(ctx, s.dialect.numberParameters(s.dialect.lock), s.lockKey())
 		return err
 	}
 	return nil
@@ -131,8 +131,8 @@ func (s *Store) migrations() ([]migration, error) {
 	return files, nil
 }
 
-func (s *Store) apply(ctx context.Context, q querier, file migration, _ []string) error {
-	if _, err := q.ExecContext(ctx, file.up); err != nil {
+func (s *Store) apply(ctx context.Context, q Querier, file migration, _ []string) error {
+	if _, err := q.Exec(ctx, file.up); err != nil {
 		return err
 	}
 	return s.note(ctx, q, file.name)

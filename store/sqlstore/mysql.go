@@ -21,11 +21,19 @@ var mysqlDone = []uint64{1050, 1060, 1061, 1051, 1091}
 // errors have it in a field, and no method for it.
 func mysqlError(err error) uint64 {
 	for ; err != nil; err = errors.Unwrap(err) {
+		if many, ok := err.(interface{ Unwrap() []error }); ok {
+			for _, one := range many.Unwrap() {
+				if n := mysqlError(one); n != 0 {
+					return n
+				}
+			}
+			return 0
+		}
 		v := reflect.Indirect(reflect.ValueOf(err))
 		if v.Kind() != reflect.Struct {
 			continue
 		}
-		if n := v.FieldByName("Number"); n.IsValid() && n.CanUint() {
+		if n := v.FieldByName("Number"); n.IsValid() && n.Kind() == reflect.Uint16 {
 			return n.Uint()
 		}
 	}
@@ -41,7 +49,8 @@ func (s *Store) migrateByStep(ctx context.Context) (applied []string, err error)
 		return nil, err
 	}
 	defer conn.Close()
-	if err := checkStrict(ctx, conn); err != nil {
+	q := standard{conn}
+	if err := checkStrict(ctx, q); err != nil {
 		return nil, err
 	}
 	unlock, err := s.lockMigrations(ctx, conn)
@@ -49,14 +58,14 @@ func (s *Store) migrateByStep(ctx context.Context) (applied []string, err error)
 		return nil, err
 	}
 	defer unlock()
-	return s.applyAll(ctx, conn, s.applySteps)
+	return s.applyAll(ctx, q, s.applySteps)
 }
 
 // checkStrict refuses a connection on which a value that is too long would be
 // cut off, and written.
-func checkStrict(ctx context.Context, q querier) error {
+func checkStrict(ctx context.Context, q Querier) error {
 	var mode string
-	if err := q.QueryRowContext(ctx, "SELECT @@SESSION.sql_mode").Scan(&mode); err != nil {
+	if err := queryOne(ctx, q, "SELECT @@SESSION.sql_mode", nil, &mode); err != nil {
 		return err
 	}
 	modes := strings.Split(mode, ",")
@@ -85,12 +94,12 @@ func (s *Store) lockMigrations(ctx context.Context, conn *sql.Conn) (unlock func
 	return func() {
 		_, err := conn.ExecContext(context.WithoutCancel(ctx), "DO RELEASE_LOCK(CONCAT(?, LEFT(SHA2(DATABASE(), 256), 32)))", name)
 		if err != nil {
-			discard(conn)
+			discard(standard{conn})
 		}
 	}, nil
 }
 
-func (s *Store) applySteps(ctx context.Context, q querier, file migration, there []string) error {
+func (s *Store) applySteps(ctx context.Context, q Querier, file migration, there []string) error {
 	step := func(i int) string { return fmt.Sprintf("%s.%d", file.name, i) }
 	statements := split(file.up)
 	for i, statement := range statements {
@@ -103,7 +112,7 @@ func (s *Store) applySteps(ctx context.Context, q querier, file migration, there
 				return err
 			}
 		}
-		_, err := q.ExecContext(ctx, statement)
+		_, err := q.Exec(ctx, statement)
 		if begun && slices.Contains(mysqlDone, mysqlError(err)) {
 			continue
 		}
@@ -113,7 +122,7 @@ func (s *Store) applySteps(ctx context.Context, q querier, file migration, there
 			return errors.Join(err, s.forget(ctx, q, step(i)))
 		}
 	}
-	return bracket(ctx, q, "START TRANSACTION", "COMMIT", "ROLLBACK", func(q querier) error {
+	return bracket(ctx, q, "START TRANSACTION", "COMMIT", "ROLLBACK", func(q Querier) error {
 		if err := s.note(ctx, q, file.name); err != nil {
 			return err
 		}
@@ -122,8 +131,8 @@ func (s *Store) applySteps(ctx context.Context, q querier, file migration, there
 }
 
 // forget takes back the notes that are like name.
-func (s *Store) forget(ctx context.Context, q querier, name string) error {
-	_, err := q.ExecContext(ctx, "DELETE FROM "+s.tableName("migrations")+" WHERE name LIKE ?", name)
+func (s *Store) forget(ctx context.Context, q Querier, name string) error {
+	_, err := q.Exec(ctx, "DELETE FROM "+s.tableName("migrations")+" WHERE name LIKE ?", name)
 	return err
 }
 

@@ -84,7 +84,8 @@ func (s *Store) Purge(ctx context.Context, f store.PurgeFilter) (int, error) {
 		limit = store.MaxLimit
 	}
 	handled := 0
-	err := s.transact(ctx, func(q querier) error {
+	err := s.transact(ctx, func(q Querier) error {
+		handled = 0
 		if !f.Before.IsZero() {
 			n, err := s.purge(ctx, q, s.queries.purge.remove, limit, s.queries.purge.chooseToRemove, s.dialect.bound(f.Before))
 			if err != nil {
@@ -111,7 +112,7 @@ func (s *Store) Purge(ctx context.Context, f store.PurgeFilter) (int, error) {
 // their number: fewer than the limit if there are no more. Those that it has to
 // leave alone do not make it fewer: it chooses again, and so many more. Whoever
 // has a hand on one does not keep it for long, so that three times are enough.
-func (s *Store) purge(ctx context.Context, q querier, statements []string, limit int, choose string, args ...any) (int, error) {
+func (s *Store) purge(ctx context.Context, q Querier, statements []string, limit int, choose string, args ...any) (int, error) {
 	handled, left := 0, 0
 	for range 3 {
 		wanted := limit - handled + left
@@ -148,7 +149,7 @@ type candidate struct {
 // none can be replayed from now on, and returns the events of which it has got
 // them all, and none is pending. They may have been replayed since they were
 // chosen.
-func (s *Store) lockDeliveries(ctx context.Context, q querier, chosen []candidate) ([]reference, error) {
+func (s *Store) lockDeliveries(ctx context.Context, q Querier, chosen []candidate) ([]reference, error) {
 	references := make([]reference, len(chosen))
 	for i, c := range chosen {
 		references[i] = c.reference
@@ -182,7 +183,7 @@ func (s *Store) lockDeliveries(ctx context.Context, q querier, chosen []candidat
 }
 
 // runFor runs statements with the events as their parameter.
-func runFor(ctx context.Context, q querier, events []reference, statements []string) error {
+func runFor(ctx context.Context, q Querier, events []reference, statements []string) error {
 	if len(events) == 0 {
 		return nil
 	}
@@ -191,7 +192,7 @@ func runFor(ctx context.Context, q querier, events []reference, statements []str
 		return err
 	}
 	for _, statement := range statements {
-		if _, err := q.ExecContext(ctx, statement, string(array)); err != nil {
+		if _, err := q.Exec(ctx, statement, string(array)); err != nil {
 			return err
 		}
 	}
@@ -199,8 +200,8 @@ func runFor(ctx context.Context, q querier, events []reference, statements []str
 }
 
 // readRows reads all rows of a query, each to the places of a T.
-func readRows[T any](ctx context.Context, q querier, places func(*T) []any, statement string, args ...any) ([]T, error) {
-	rows, err := q.QueryContext(ctx, statement, args...)
+func readRows[T any](ctx context.Context, q Querier, places func(*T) []any, statement string, args ...any) ([]T, error) {
+	rows, err := q.Query(ctx, statement, args...)
 	if err != nil {
 		return nil, err
 	}

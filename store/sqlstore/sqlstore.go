@@ -33,7 +33,7 @@ type Options struct {
 // Store keeps everything in a SQL database. Create it with [New].
 type Store struct {
 	db      *sql.DB
-	tx      *sql.Tx // nil except in what Tx returns
+	tx      Querier // nil except in what In returns
 	dialect dialect
 	options Options
 
@@ -42,6 +42,7 @@ type Store struct {
 	deliveries table[store.Delivery]
 	attempts   table[store.Attempt]
 	queries    queries
+	batches    batches // unused inside a transaction
 
 	// writer is held by whoever writes, where the database has one writer at a
 	// time. To wait here is fair, and ends with the context.
@@ -64,6 +65,7 @@ func New(db *sql.DB, d Dialect, o Options) (*Store, error) {
 	s.deliveries = newTable(s, "deliveries", "delivery", deliveryFields)
 	s.attempts = newTable(s, "attempts", "attempt", attemptFields)
 	s.queries = newQueries(s)
+	s.batches = newBatches(s)
 	if s.dialect.singleWriter {
 		s.writer = make(chan struct{}, 1)
 	}
@@ -73,10 +75,15 @@ func New(db *sql.DB, d Dialect, o Options) (*Store, error) {
 // Tx returns the Store inside tx: what is written through it is there when the
 // host commits, and never was if the host rolls back. It is used as tx is, by
 // one goroutine at a time, until tx ends. A method that returns one of the
-// errors of package store has written nothing and leaves tx usable.
-func (s *Store) Tx(tx *sql.Tx) store.Store {
+// errors of package store has written nothing and leaves tx usable; one that
+// returns [ErrAborted] means that tx is lost.
+func (s *Store) Tx(tx *sql.Tx) store.Store { return s.In(standard{tx}) }
+
+// In is [Store.Tx] for the transactions of another library than database/sql: q
+// runs its statements in one. The database is that of the Store's tables.
+func (s *Store) In(q Querier) store.Store {
 	inside := *s
-	inside.tx = tx
+	inside.tx = hosted{q}
 	inside.writer = nil // whoever holds tx has the database's own lock
 	return &inside
 }

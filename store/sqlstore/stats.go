@@ -14,21 +14,19 @@ func (s *Store) Stats(ctx context.Context, f store.StatsFilter) ([]store.StatsBu
 		buckets[i].Start = f.Since.Add(time.Duration(i) * f.Bucket)
 	}
 	statement, args := s.statsQuery(f)
-	rows, err := s.reader().QueryContext(ctx, statement, args...)
+	err := s.read(ctx, func(q Querier) error {
+		return eachRow(ctx, q, statement, args, func(rows Rows) error {
+			var i, succeeded, failures, p50, p95, p99 int64
+			if err := rows.Scan(&i, &succeeded, &failures, &p50, &p95, &p99); err != nil {
+				return err
+			}
+			b := &buckets[i]
+			b.Succeeded, b.Failed = int(succeeded), int(failures)
+			b.P50, b.P95, b.P99 = micros(p50), micros(p95), micros(p99)
+			return nil
+		})
+	})
 	if err != nil {
-		return nil, failed(ctx, "stats", err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var i, succeeded, failures, p50, p95, p99 int64
-		if err := rows.Scan(&i, &succeeded, &failures, &p50, &p95, &p99); err != nil {
-			return nil, failed(ctx, "stats", err)
-		}
-		b := &buckets[i]
-		b.Succeeded, b.Failed = int(succeeded), int(failures)
-		b.P50, b.P95, b.P99 = micros(p50), micros(p95), micros(p99)
-	}
-	if err := rows.Err(); err != nil {
 		return nil, failed(ctx, "stats", err)
 	}
 	return buckets, nil

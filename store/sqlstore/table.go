@@ -128,7 +128,9 @@ func (t *table[T]) places(record *T) []any {
 // getRecord reads one record, or returns an error that names it.
 func getRecord[T any](ctx context.Context, s *Store, t *table[T], tenant, id string) (T, error) {
 	var record T
-	err := s.reader().QueryRowContext(ctx, t.get, tenant, id).Scan(t.places(&record)...)
+	err := s.read(ctx, func(q Querier) error {
+		return queryOne(ctx, q, t.get, []any{tenant, id}, t.places(&record)...)
+	})
 	if err != nil {
 		var zero T
 		return zero, recordError(ctx, t.what, id, err)
@@ -137,11 +139,15 @@ func getRecord[T any](ctx context.Context, s *Store, t *table[T], tenant, id str
 }
 
 // missed says why an update of that version met no row.
-func missed(ctx context.Context, q querier, versionQuery, tenant, id string, given int64) error {
+func missed(ctx context.Context, q Querier, versionQuery, tenant, id string, given int64) error {
 	var stored int64
-	if err := q.QueryRowContext(ctx, versionQuery, tenant, id).Scan(&stored); err != nil {
+	if err := queryOne(ctx, q, versionQuery, []any{tenant, id}, &stored); err != nil {
 		return err
 	}
+	return versionConflict(stored, given)
+}
+
+func versionConflict(stored, given int64) error {
 	return fmt.Errorf("version is %d, not %d: %w", stored, given, store.ErrConflict)
 }
 

@@ -10,34 +10,47 @@ import (
 	"time"
 )
 
-// querier is what *sql.DB, *sql.Conn and *sql.Tx have in common.
-type querier interface {
-	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
-}
-
 // reader is where single statements run.
-func (s *Store) reader() querier {
+func (s *Store) reader() Querier {
 	if s.tx != nil {
 		return s.tx
 	}
-	return s.db
+	return standard{s.db}
 }
 
-// write runs f, which makes one write and maybe reads after it.
-func (s *Store) write(ctx context.Context, f func(q querier) error) error {
+// read runs f, which only reads, and may be run again.
+func (s *Store) read(ctx context.Context, f func(q Querier) error) error {
+	if s.tx != nil {
+		return f(s.tx)
+	}
+	return again(ctx, func() (bool, error) {
+		err := f(s.reader())
+		kind := faultOf(err)
+		return kind == aborted || kind == lost, err
+	})
+}
+
+// write runs f, which makes one write and maybe reads after it. It is run again
+// if the database took it back.
+func (s *Store) write(ctx context.Context, f func(q Querier) error) error {
 	done, err := s.waitForWriter(ctx)
 	if err != nil {
 		return err
 	}
 	defer done()
-	return f(s.reader())
+	if s.tx != nil {
+		return f(s.tx)
+	}
+	return certain(again(ctx, func() (bool, error) {
+		err := f(s.reader())
+		return faultOf(err) == aborted, err
+	}))
 }
 
 // transact runs f so that all its writes are kept, or none if it returns an
-// error: in a transaction, or between savepoints of the host's.
-func (s *Store) transact(ctx context.Context, f func(q querier) error) error {
+// error: in a transaction, or between savepoints of the host's. A transaction of
+// its own is run again if the database took it back.
+func (s *Store) transact(ctx context.Context, f func(q Querier) error) error {
 	done, err := s.waitForWriter(ctx)
 	if err != nil {
 		return err
@@ -47,18 +60,39 @@ func (s *Store) transact(ctx context.Context, f func(q querier) error) error {
 		return bracket(ctx, s.tx, "SAVEPOINT outhook", "RELEASE SAVEPOINT outhook",
 			"ROLLBACK TO SAVEPOINT outhook", f)
 	}
+	return certain(again(ctx, func() (bool, error) { return s.transactOnce(ctx, f) }))
+}
+
+// transactOnce reports, with an error, whether f may be run again: nothing of
+// it was written. That is unknown only if the answer to COMMIT was lost.
+func (s *Store) transactOnce(ctx context.Context, f func(q Querier) error) (another bool, err error) {
 	// database/sql's own transactions cannot begin as the dialect wants it.
 	conn, err := s.connect(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer conn.Close()
 	if s.dialect.isolate != "" {
 		if _, err := conn.ExecContext(ctx, s.dialect.isolate); err != nil {
-			return err
+			return false, fmt.Errorf("%w: %w", ErrUnavailable, err)
 		}
 	}
-	return bracket(ctx, conn, s.dialect.begin, "COMMIT", "ROLLBACK", f)
+	committing := false
+	err = bracket(ctx, standard{conn}, s.dialect.begin, "COMMIT", "ROLLBACK", func(q Querier) error {
+		err := f(q)
+		committing = err == nil
+		return err
+	})
+	switch faultOf(err) {
+	case aborted:
+		return true, err
+	case lost:
+		if !committing {
+			return true, fmt.Errorf("%w: %w", ErrUnavailable, err)
+		}
+	default:
+	}
+	return false, err
 }
 
 // connect returns a connection. While the first processes to open a SQLite
@@ -100,8 +134,8 @@ func (s *Store) waitForWriter(ctx context.Context) (done func(), err error) {
 
 // bracket runs f between two statements. If f or the closing one fails, or f
 // panics, a third one takes everything back.
-func bracket(ctx context.Context, q querier, begin, end, undo string, f func(q querier) error) (err error) {
-	if _, err := q.ExecContext(ctx, begin); err != nil {
+func bracket(ctx context.Context, q Querier, begin, end, undo string, f func(q Querier) error) (err error) {
+	if _, err := q.Exec(ctx, begin); err != nil {
 		discard(q) // the next one to use it must not get what was meant for this transaction
 		return err
 	}
@@ -112,14 +146,14 @@ func bracket(ctx context.Context, q querier, begin, end, undo string, f func(q q
 		}
 		// What the context says is over by now. An error means that the
 		// connection is broken, or that nothing is left to be taken back.
-		if _, undoErr := q.ExecContext(context.WithoutCancel(ctx), undo); undoErr != nil {
+		if _, undoErr := q.Exec(context.WithoutCancel(ctx), undo); undoErr != nil {
 			discard(q)
 		}
 	}()
 	if err := f(q); err != nil {
 		return err
 	}
-	if _, err := q.ExecContext(ctx, end); err != nil {
+	if _, err := q.Exec(ctx, end); err != nil {
 		return err
 	}
 	ended = true
@@ -127,8 +161,9 @@ func bracket(ctx context.Context, q querier, begin, end, undo string, f func(q q
 }
 
 // discard keeps a connection in an unknown state from being used again.
-func discard(q querier) {
-	if conn, ok := q.(*sql.Conn); ok {
+func discard(q Querier) {
+	s, _ := q.(standard)
+	if conn, ok := s.sqlRunner.(*sql.Conn); ok {
 		_ = conn.Raw(func(any) error { return driver.ErrBadConn }) // that is its effect
 	}
 }
@@ -139,6 +174,7 @@ func failed(ctx context.Context, subject string, err error) error {
 	if cause := ctx.Err(); cause != nil && !errors.Is(err, cause) {
 		return fmt.Errorf("%s: %w: %w", subject, cause, err)
 	}
+	err = available(err)
 	return fmt.Errorf("%s: %w", subject, err)
 }
 
@@ -152,13 +188,10 @@ func isDuplicate(err error) bool {
 // affected returns the number of rows that a statement wrote. An INSERT of one
 // that exists writes none: MySQL has no such INSERT that does not hide other
 // errors as well.
-func affected(ctx context.Context, q querier, statement string, args ...any) (int64, error) {
-	result, err := q.ExecContext(ctx, statement, args...)
+func affected(ctx context.Context, q Querier, statement string, args ...any) (int64, error) {
+	n, err := q.Exec(ctx, statement, args...)
 	if mysqlError(err) == mysqlDuplicate {
 		return 0, nil
 	}
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
+	return n, err
 }

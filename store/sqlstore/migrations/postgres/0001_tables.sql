@@ -3,6 +3,10 @@
 -- Ids and tenants are compared and ordered byte for byte: COLLATE "C".
 -- The times that lists are ordered by are NOT NULL; in every other column the
 -- zero time is NULL. Durations are nanoseconds.
+--
+-- Primary keys come after the other indexes: of those that seem equally good to
+-- PostgreSQL, as all do while a table is empty, it takes the newest, and a plan
+-- may be kept until the table is large.
 
 CREATE TABLE outhook_endpoints (
 	tenant          text COLLATE "C" NOT NULL,
@@ -19,11 +23,11 @@ CREATE TABLE outhook_endpoints (
 	disabled_at     timestamptz,
 	created_at      timestamptz      NOT NULL,
 	updated_at      timestamptz,
-	version         bigint           NOT NULL,
-	PRIMARY KEY (tenant, id)
+	version         bigint           NOT NULL
 );
 CREATE INDEX outhook_endpoints_tenant ON outhook_endpoints (tenant, created_at, id);
 CREATE INDEX outhook_endpoints_all ON outhook_endpoints (created_at, id, tenant);
+ALTER TABLE outhook_endpoints ADD PRIMARY KEY (tenant, id);
 
 CREATE TABLE outhook_events (
 	tenant       text COLLATE "C" NOT NULL,
@@ -33,11 +37,11 @@ CREATE TABLE outhook_events (
 	content_type text             NOT NULL,
 	created_at   timestamptz      NOT NULL,
 	-- The payload and the response bodies were purged.
-	emptied      boolean          NOT NULL DEFAULT false,
-	PRIMARY KEY (tenant, id)
+	emptied      boolean          NOT NULL DEFAULT false
 );
 CREATE INDEX outhook_events_purge ON outhook_events (created_at);
 CREATE INDEX outhook_events_empty ON outhook_events (created_at) WHERE NOT emptied;
+ALTER TABLE outhook_events ADD PRIMARY KEY (tenant, id);
 
 CREATE TABLE outhook_deliveries (
 	tenant           text COLLATE "C" NOT NULL,
@@ -56,14 +60,14 @@ CREATE TABLE outhook_deliveries (
 	created_at       timestamptz      NOT NULL,
 	updated_at       timestamptz,
 	ended_at         timestamptz,
-	version          bigint           NOT NULL,
-	PRIMARY KEY (tenant, id)
+	version          bigint           NOT NULL
 );
 CREATE INDEX outhook_deliveries_due ON outhook_deliveries (next_attempt_at, id, tenant) WHERE state = 'pending';
 CREATE INDEX outhook_deliveries_event ON outhook_deliveries (tenant, event_id, created_at, id);
 CREATE INDEX outhook_deliveries_endpoint ON outhook_deliveries (tenant, endpoint_id, created_at, id);
 CREATE INDEX outhook_deliveries_tenant ON outhook_deliveries (tenant, created_at, id);
 CREATE INDEX outhook_deliveries_all ON outhook_deliveries (created_at, id, tenant);
+ALTER TABLE outhook_deliveries ADD PRIMARY KEY (tenant, id);
 
 -- The primary key is the index of a delivery's attempts, too.
 CREATE TABLE outhook_attempts (
@@ -93,13 +97,13 @@ CREATE TABLE outhook_attempts (
 	dns_ns             bigint           NOT NULL,
 	connect_ns         bigint           NOT NULL,
 	tls_ns             bigint           NOT NULL,
-	first_byte_ns      bigint           NOT NULL,
-	PRIMARY KEY (tenant, delivery_id, started_at, id)
+	first_byte_ns      bigint           NOT NULL
 );
 CREATE INDEX outhook_attempts_event ON outhook_attempts (tenant, event_id, started_at, id);
 CREATE INDEX outhook_attempts_endpoint ON outhook_attempts (tenant, endpoint_id, started_at, id);
 CREATE INDEX outhook_attempts_tenant ON outhook_attempts (tenant, started_at, id);
 CREATE INDEX outhook_attempts_all ON outhook_attempts (started_at, id, tenant);
+ALTER TABLE outhook_attempts ADD PRIMARY KEY (tenant, delivery_id, started_at, id);
 
 -- +goose Down
 
