@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/outhook/outhook/store"
 )
@@ -104,11 +105,16 @@ func parseCursor(cursor string) (place, error) {
 		return place{}, err
 	}
 	id, tenant, ok := strings.Cut(position.ID, "\x00")
-	if !ok {
+	// A cursor may come from a stranger, and not every database takes what is
+	// refused here.
+	if !ok || strings.Contains(tenant, "\x00") || !utf8.ValidString(position.ID) || !ordinary(position.Time) {
 		return place{}, fmt.Errorf("%w: Cursor is not one that this store gave out", store.ErrInvalidFilter)
 	}
 	return place{position.Time, id, tenant}, nil
 }
+
+// ordinary reports whether t is in a year that all calendars of databases have.
+func ordinary(t time.Time) bool { return t.Year() >= 1 && t.Year() <= 9999 }
 
 // page reads one page of a list.
 func page[T any](ctx context.Context, s *Store, t *table[T], q query, o order,
