@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # deps.sh installs what the tests run against and is not there yet: redis-server,
-# PostgreSQL, MariaDB, node and npm, and the npm packages of each package-lock.json.
-# What is there is left alone. It needs apt-get, and root or sudo, only to install
-# something.
+# PostgreSQL, MariaDB, node, npm and curl, and the npm packages of each
+# package-lock.json. What is there is left alone. It needs apt-get, and root or
+# sudo, only to install something.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -20,6 +20,7 @@ mysql() { # the server is where users have no PATH to
 [[ $(mysql) ]] || missing+=(mariadb-server)
 command -v node >/dev/null || missing+=(nodejs)
 command -v npm >/dev/null || missing+=(npm)
+command -v curl >/dev/null || missing+=(curl)
 
 if ((${#missing[@]})); then
 	give_up() {

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/outhook/outhook/sender"
+)
+
+// service is a process of the product.
+type service struct {
+	role    role
+	keep    time.Duration // 0 is for ever
+	cfg     sender.Config
+	db      *database
+	sender  sender.Sender
+	log     *slog.Logger
+	working atomic.Bool // the workers run
+}
+
+const (
+	// requestTimeout bounds the work for most requests.
+	requestTimeout = 15 * time.Second
+	// longTimeout is for those that wait for an endpoint, or go through many
+	// deliveries.
+	longTimeout = sender.MaxTimeout + 10*time.Second
+	// drainTimeout is how long requests under way may take once the process
+	// is told to stop.
+	drainTimeout = 20 * time.Second
+)
+
+// serve serves HTTP and delivers, as the role says, until ctx is done or one of
+// the two has failed. It stops HTTP before the workers, so that what the last
+// requests send is still on its way while there is somebody to deliver it.
+func (s *service) serve(ctx context.Context, listener net.Listener) error {
+	server := &http.Server{
+		Handler:           s.handler(),
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       requestTimeout,
+		WriteTimeout:      longTimeout + 5*time.Second,
+		IdleTimeout:       2 * time.Minute,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
+	}
+	workersCtx, stopWorkers := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopWorkers()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+
+	var running sync.WaitGroup
+	var serveErr, workErr error
+	running.Go(func() {
+		defer cancel()
+		serveErr = server.Serve(listener)
+	})
+	if s.role.delivers() {
+		s.working.Store(true)
+		running.Go(func() {
+			defer cancel()
+			defer s.working.Store(false)
+			workErr = sender.RunWorkers(workersCtx, s.cfg)
+		})
+	}
+	if s.role.delivers() && s.keep > 0 {
+		running.Go(func() { s.purgeRegularly(ctx) })
+	}
+	s.log.Info("Service: Started", "address", listener.Addr().String(), "role", string(s.role), "database", s.db.name)
+
+	<-ctx.Done()
+	s.log.Info("Service: Stopping")
+	drainErr := drain(context.WithoutCancel(ctx), server)
+	stopWorkers()
+	running.Wait()
+	if errors.Is(serveErr, http.ErrServerClosed) {
+		serveErr = nil
+	}
+	s.log.Info("Service: Stopped")
+	return errors.Join(serveErr, workErr, drainErr)
+}
+
+// drain lets the server accept nothing more and answer what it has accepted.
+func drain(ctx context.Context, server *http.Server) error {
+	ctx, cancel := context.WithTimeout(ctx, drainTimeout)
+	defer cancel()
+	if err := server.Shutdown(ctx); err != nil {
+		return errors.Join(fmt.Errorf("requests were cut off after %s: %w", drainTimeout, err), server.Close())
+	}
+	return nil
+}
