@@ -25,9 +25,9 @@ type database struct {
 	store store.Store
 
 	// The rest is for SQL databases; sql is nil in memory.
-	sql         *sql.DB
-	tx          func(*sql.Tx) store.Store // the Store inside a transaction
-	insertOrder string
+	sql  *sql.DB
+	tx   func(*sql.Tx) store.Store // the Store inside a transaction
+	kind kind
 }
 
 // openDatabase opens the database and makes its tables. One that is on the
@@ -48,7 +48,7 @@ func openDatabase(ctx context.Context, address string, log *slog.Logger) (*datab
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	opened := &database{name: k.dialect.String(), store: st, sql: db, tx: st.Tx, insertOrder: k.insertOrder}
+	opened := &database{name: k.dialect.String(), store: st, sql: db, tx: st.Tx, kind: k}
 	prepare := func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 		defer cancel()
@@ -86,14 +86,19 @@ func (d *database) close() error {
 type kind struct {
 	dialect     sqlstore.Dialect
 	connections int
-	remote      bool   // it may not be there yet
+	remote      bool // it may not be there yet
+	options     *sql.TxOptions
 	lock        string // makes those who migrate wait for each other
 	insertOrder string
 }
 
+// readCommitted is what Outhook's own transactions are: whoever has to see what
+// somebody else has just committed, such as the event of a duplicate, does.
+var readCommitted = &sql.TxOptions{Isolation: sql.LevelReadCommitted}
+
 var (
 	postgres = kind{
-		dialect: sqlstore.PostgreSQL, connections: 32, remote: true,
+		dialect: sqlstore.PostgreSQL, connections: 32, remote: true, options: readCommitted,
 		lock:        "SELECT pg_advisory_xact_lock(7420001)",
 		insertOrder: "INSERT INTO service_orders (id, tenant, event_id, event_type) VALUES ($1, $2, $3, $4)",
 	}

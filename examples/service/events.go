@@ -44,7 +44,7 @@ func (s *service) placeOrder(ctx context.Context, event sender.Event) (sender.Re
 	if s.db.sql == nil { // in memory there is no transaction, and no order
 		return s.sender.Send(ctx, event)
 	}
-	tx, err := s.db.sql.BeginTx(ctx, nil)
+	tx, err := s.db.sql.BeginTx(ctx, s.db.kind.options)
 	if err != nil {
 		return sender.Receipt{}, fmt.Errorf("begin an order: %w", err)
 	}
@@ -54,7 +54,7 @@ func (s *service) placeOrder(ctx context.Context, event sender.Event) (sender.Re
 		return sender.Receipt{}, err
 	}
 	if !receipt.Duplicate { // otherwise its order is there as well
-		_, err := tx.ExecContext(ctx, s.db.insertOrder, "ord_"+uuid.NewString(), event.Tenant, receipt.EventID, event.Type)
+		_, err := tx.ExecContext(ctx, s.db.kind.insertOrder, "ord_"+uuid.NewString(), event.Tenant, receipt.EventID, event.Type)
 		if err != nil {
 			return sender.Receipt{}, fmt.Errorf("write the order: %w", err)
 		}
