@@ -1,0 +1,34 @@
+package main
+
+import (
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// Processes that start together make the tables together, at the first try.
+func TestMigrateTogether(t *testing.T) {
+	t.Parallel()
+	onSQL(t, func(t *testing.T, address string) {
+		logs := &logBuffer{}
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() {
+				db, err := openDatabase(t.Context(), address, slog.New(slog.NewTextHandler(logs, nil)))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if err := db.close(); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		log := logs.String()
+		if strings.Contains(log, "trying again") || strings.Count(log, "Migrated") != 1 {
+			t.Errorf("log:\n%s", log)
+		}
+	})
+}
