@@ -2,6 +2,8 @@ package main
 
 import (
 	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -31,4 +33,20 @@ func TestMigrateTogether(t *testing.T) {
 			t.Errorf("log:\n%s", log)
 		}
 	})
+}
+
+// The path is a path, whatever characters are in it.
+func TestSQLitePath(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "odd name?#%41&mode=ro.db")
+	db, err := openDatabase(t.Context(), "sqlite:"+path, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(path); err != nil {
+		t.Error(err)
+	}
 }

@@ -66,6 +66,21 @@ func TestEventIDs(t *testing.T) {
 	})
 }
 
+// The event's deliveries are in Redis when the request is answered: nobody waits
+// for a sweeper.
+func TestEventIsWoken(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, address string) {
+		f := newFixture(t, address)
+		addEndpoint(t, f.client, `{"url":"https://example.com"}`)
+		call[eventAnswer](t, f.client, http.StatusAccepted, "POST", "acme/events", `{"type":"a","payload":1}`)
+		keys, err := f.svc.cfg.Redis.Keys(t.Context(), "asynq:*:pending").Result()
+		if err != nil || len(keys) != 1 {
+			t.Errorf("queues with something pending: %q, %v, want one", keys, err)
+		}
+	})
+}
+
 // Many clients repeat one order at once: one order and one event come of it.
 // Others place their own meanwhile, and each succeeds.
 func TestOrdersAtOnce(t *testing.T) {
