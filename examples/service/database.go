@@ -3,13 +3,16 @@ package main
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/url"
 	"strings"
 	"time"
 
+	mysqldriver "github.com/go-sql-driver/mysql"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
 	_ "modernc.org/sqlite"
@@ -89,6 +92,7 @@ type kind struct {
 	remote      bool // it may not be there yet
 	options     *sql.TxOptions
 	lock        string // makes those who migrate wait for each other
+	text        string // the type of a short text
 	insertOrder string
 }
 
@@ -98,14 +102,19 @@ var readCommitted = &sql.TxOptions{Isolation: sql.LevelReadCommitted}
 
 var (
 	postgres = kind{
-		dialect: sqlstore.PostgreSQL, connections: 32, remote: true, options: readCommitted,
+		dialect: sqlstore.PostgreSQL, connections: 32, remote: true, options: readCommitted, text: "varchar",
 		lock:        "SELECT pg_advisory_xact_lock(7420001)",
 		insertOrder: "INSERT INTO service_orders (id, tenant, event_id, event_type) VALUES ($1, $2, $3, $4)",
+	}
+	// The names are bytes, so that no collation takes two of them for one.
+	mysql = kind{
+		dialect: sqlstore.MySQL, connections: 32, remote: true, options: readCommitted, text: "varbinary",
+		insertOrder: "INSERT INTO service_orders (id, tenant, event_id, event_type) VALUES (?, ?, ?, ?)",
 	}
 	// SQLite has one writer at a time. To wait for a connection is fair; to wait
 	// for SQLite's lock is not: of 16 clients at once one waited for 4 s.
 	sqlite = kind{
-		dialect: sqlstore.SQLite, connections: 1,
+		dialect: sqlstore.SQLite, connections: 1, text: "varchar",
 		insertOrder: "INSERT INTO service_orders (id, tenant, event_id, event_type) VALUES (?, ?, ?, ?)",
 	}
 )
@@ -121,6 +130,12 @@ func connect(address string) (kind, *sql.DB, error) {
 			return kind{}, nil, errors.New("-database cannot be parsed, must be postgres://user:password@host:port/name")
 		}
 		return postgres, stdlib.OpenDB(*config), nil
+	case "mysql":
+		connector, err := mysqlConnector(address)
+		if err != nil {
+			return kind{}, nil, errors.New("-database cannot be parsed, must be mysql://user:password@host:port/name")
+		}
+		return mysql, sql.OpenDB(connector), nil
 	case "sqlite":
 		if rest == "" {
 			return kind{}, nil, errors.New("-database has no path, must be sqlite:PATH")
@@ -132,7 +147,24 @@ func connect(address string) (kind, *sql.DB, error) {
 		db, err := sql.Open("sqlite", source)
 		return sqlite, db, err
 	}
-	return kind{}, nil, errors.New("-database is of no known kind, must be postgres://…, sqlite:PATH or memory")
+	return kind{}, nil, errors.New("-database is of no known kind, must be postgres://…, mysql://…, sqlite:PATH or memory")
+}
+
+// mysqlConnector reads a URL: the driver's own form of an address is another one.
+func mysqlConnector(address string) (driver.Connector, error) {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || len(u.Path) < 2 || u.RawQuery != "" {
+		return nil, errors.New("no URL of a database")
+	}
+	config := mysqldriver.NewConfig()
+	config.Net, config.Addr, config.DBName = "tcp", u.Host, u.Path[1:]
+	if u.Port() == "" {
+		config.Addr = net.JoinHostPort(u.Hostname(), "3306")
+	}
+	config.User = u.User.Username()
+	config.Passwd, _ = u.User.Password()
+	config.InterpolateParams = true // it saves the round trip that prepares a statement
+	return mysqldriver.NewConnector(config)
 }
 
 // waitFor tries until it has worked, a remote database for a minute.
@@ -162,11 +194,11 @@ func (k kind) migrateOrders(ctx context.Context, db *sql.DB) error {
 	}
 	defer tx.Rollback()
 	for _, statement := range []string{k.lock, `CREATE TABLE IF NOT EXISTS service_orders (
-		id         varchar(64)  NOT NULL PRIMARY KEY,
-		tenant     varchar(256) NOT NULL,
-		event_id   varchar(128) NOT NULL,
-		event_type varchar(128) NOT NULL,
-		placed_at  timestamp    NOT NULL DEFAULT CURRENT_TIMESTAMP
+		id         ` + k.text + `(64)  NOT NULL PRIMARY KEY,
+		tenant     ` + k.text + `(256) NOT NULL,
+		event_id   ` + k.text + `(128) NOT NULL,
+		event_type ` + k.text + `(128) NOT NULL,
+		placed_at  timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP
 	)`} {
 		if statement == "" {
 			continue

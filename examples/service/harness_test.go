@@ -8,12 +8,14 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	mysqldriver "github.com/go-sql-driver/mysql"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/outhook/outhook/internal/testenv"
@@ -29,18 +31,30 @@ var addresses = map[string]func(t *testing.T) string{
 	"memory":     func(*testing.T) string { return memory },
 	"SQLite":     func(t *testing.T) string { return "sqlite:" + filepath.Join(t.TempDir(), "odd name?#%41.db") },
 	"PostgreSQL": func(t *testing.T) string { return testenv.Postgres(t) },
+	"MySQL":      mysqlAddress,
+}
+
+// mysqlAddress is testenv's as the service takes it.
+func mysqlAddress(t *testing.T) string {
+	t.Helper()
+	config, err := mysqldriver.ParseDSN(testenv.MySQL(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	u := url.URL{Scheme: "mysql", User: url.UserPassword(config.User, config.Passwd), Host: config.Addr, Path: config.DBName}
+	return u.String()
 }
 
 // onEach runs a test on each kind of database.
 func onEach(t *testing.T, test func(t *testing.T, address string)) {
 	t.Helper()
-	on(t, []string{"memory", "SQLite", "PostgreSQL"}, test)
+	on(t, []string{"memory", "SQLite", "PostgreSQL", "MySQL"}, test)
 }
 
 // onSQL is onEach without the one that has no transactions.
 func onSQL(t *testing.T, test func(t *testing.T, address string)) {
 	t.Helper()
-	on(t, []string{"SQLite", "PostgreSQL"}, test)
+	on(t, []string{"SQLite", "PostgreSQL", "MySQL"}, test)
 }
 
 func on(t *testing.T, kinds []string, test func(t *testing.T, address string)) {

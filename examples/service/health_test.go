@@ -105,6 +105,7 @@ func TestAddressesAreNotShown(t *testing.T) {
 	for _, address := range []string{
 		"", "outhook.db", "sqlite:", "oracle://u:hidden@h/d", "postgres://u:hidden@h:port/d",
 		"postgres://u:hidden@h/d?sslmode=hidden", "postgres://u:hid%zzden@h/d",
+		"mysql://u:hidden@h:port/d", "mysql://u:hidden@h", "mysql://u:hidden@h/d?charset=hidden", "mysql:u:hidden@tcp(h)/d",
 	} {
 		if _, _, err := connect(address); err == nil || strings.Contains(err.Error(), "hid") || !strings.HasPrefix(err.Error(), "-database ") {
 			t.Errorf("%q: %v", address, err)

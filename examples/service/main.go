@@ -13,8 +13,8 @@
 //	-listen ADDR      where HTTP is served. Defaults to 127.0.0.1:8080
 //	-redis URL        redis://…, rediss://…, or embedded: one inside the process.
 //	                  Defaults to embedded
-//	-database URL     postgres://…, sqlite:PATH, or memory: nothing is kept, and
-//	                  there are no transactions. Defaults to memory
+//	-database URL     postgres://…, mysql://…, sqlite:PATH, or memory: nothing is
+//	                  kept, and there are no transactions. Defaults to memory
 //	-role ROLE        web serves the API, worker delivers, all does both. Each
 //	                  serves /healthz. Defaults to all
 //	-allow-local      permit endpoints that are http URLs, this machine or private

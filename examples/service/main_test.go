@@ -15,7 +15,9 @@ import (
 // binary is the service as a user builds it.
 var binary string
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(buildMain{testenv.WithPostgres(m)}) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(buildMain{testenv.WithMySQL(testenv.WithPostgres(m))})
+}
 
 // buildMain builds the service before the tests.
 type buildMain struct{ m interface{ Run() int } }

@@ -48,7 +48,7 @@ func parse(args []string, out io.Writer) (options, error) {
 	fs.SetOutput(io.Discard) // what is wrong is reported by the caller
 	fs.StringVar(&o.listen, "listen", "127.0.0.1:8080", "`address` where HTTP is served")
 	fs.StringVar(&o.redis, "redis", embedded, "`URL` of a Redis, or embedded: one inside the process")
-	fs.StringVar(&o.database, "database", memory, "`URL` of the database: postgres://…, sqlite:PATH, or memory")
+	fs.StringVar(&o.database, "database", memory, "`URL` of the database: postgres://…, mysql://…, sqlite:PATH, or memory")
 	fs.StringVar((*string)(&o.role), "role", string(both), "web serves the API, worker delivers, all does both")
 	fs.BoolVar(&o.allowLocal, "allow-local", false, "permit endpoints that are http URLs, this machine or private networks")
 	fs.IntVar(&o.concurrency, "concurrency", 64, "attempts at once")
