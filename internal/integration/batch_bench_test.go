@@ -75,7 +75,7 @@ func createOrders(tb testing.TB, s store.Store) {
 // that they meet the same machine, and reports how many times more the first
 // get done. The server keeps what it commits, as in production.
 func BenchmarkTogether(b *testing.B) {
-	server := testenv.StartPostgres(b, "fsync=on", "full_page_writes=on")
+	server := testenv.OwnPostgres(b, "fsync=on", "full_page_writes=on")
 	for _, d := range databases {
 		for _, op := range batchOps {
 			if d.dialect == sqlstore.SQLite && op.name == "LoadJob" {

@@ -174,7 +174,7 @@ func TestTerminatedConnections(t *testing.T) {
 // A server that crashes and comes back.
 func TestRestartedServer(t *testing.T) {
 	t.Parallel()
-	server := testenv.StartPostgres(t)
+	server := testenv.OwnPostgres(t)
 	c := hurt(t, databases[0], server.Database(), func(_ *sql.DB, c *clients) {
 		for range 3 {
 			c.waitFor(200)

@@ -59,7 +59,7 @@ type mysqlServer struct {
 	programs mysqlPrograms
 	dir      string
 	port     int
-	proc     *process
+	proc     *Process
 
 	databases atomic.Int64
 }
@@ -121,7 +121,7 @@ func (s *mysqlServer) data() string { return filepath.Join(s.dir, "data") }
 
 // launch starts the process and waits until it says that it is ready.
 func (s *mysqlServer) launch(ctx context.Context) error {
-	port, err := freePort(ctx)
+	port, err := FreePort(ctx)
 	if err != nil {
 		return err
 	}
@@ -155,7 +155,7 @@ func (s *mysqlServer) launch(ctx context.Context) error {
 // end ends the server and removes its files.
 func (s *mysqlServer) end() {
 	if s.proc != nil {
-		s.proc.kill()
+		s.proc.Kill()
 	}
 	if s.dir != "" {
 		_ = os.RemoveAll(s.dir) // it is in the directory for temporary files
