@@ -39,7 +39,9 @@ func (g *gate) wait() time.Duration {
 		return 0
 	}
 	if left := time.Until(g.next); left > 0 {
-		return left
+		// While a probe is under way its patience is left. The gate opens long
+		// before that if the probe succeeds, and nobody calls those who wait.
+		return min(left, g.pause)
 	}
 	// The caller is the probe; should it never come back, another is.
 	g.next = time.Now().Add(probePatience)

@@ -44,6 +44,25 @@ func TestGateTakesBackAProbe(t *testing.T) {
 	})
 }
 
+// TestGateOpensForThoseWhoWait: whoever asks while the probe is under way is not
+// to wait for as long as a probe may take. The probe is back a moment later.
+func TestGateOpensForThoseWhoWait(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := gate{longest: time.Second}
+		g.failed("")
+		<-time.After(time.Second)
+		if wait := g.wait(); wait != 0 {
+			t.Fatalf("the probe is to wait %s", wait)
+		}
+		wait := g.wait()
+		g.worked()
+		if wait <= 0 || wait > time.Second {
+			t.Errorf("whoever came after the probe waits %s, want no longer than the longest pause, 1s", wait)
+		}
+	})
+}
+
 func TestGateLetsOneThroughAtATime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
