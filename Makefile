@@ -11,6 +11,8 @@ export OUTHOOK_REQUIRE_SERVERS ?= 1
 
 BENCHTIME ?= 1s
 FUZZTIME ?= 10s
+# Flags of the drills, such as -run=redis, -seed=7 and -keep.
+DRILLS ?=
 
 COVERAGE := 85
 COVERED := sender retry signing store store/sqlstore storetest
@@ -64,6 +66,14 @@ bench: deps ## Run all benchmarks (BENCHTIME=1s)
 .PHONY: examples
 examples: ## Compile all examples and run those that need nothing
 	scripts/each-module.sh $(CURDIR)/scripts/examples.sh
+
+.PHONY: drills
+drills: deps ## Break what Outhook runs on, and count what became of every event
+	@cd internal/drills && go run . $(DRILLS)
+
+.PHONY: drills-short
+drills-short: deps ## The most telling drills, smaller, as in CI
+	@cd internal/drills && go run . -short $(DRILLS)
 
 .PHONY: tidy
 tidy: ## Run go mod tidy in every module
