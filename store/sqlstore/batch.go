@@ -17,9 +17,13 @@ const (
 	// maxBatchRow is the largest call that shares a batch: what is larger
 	// gains nothing, and would make the others wait.
 	maxBatchRow = 64 << 10
-	// batchStalls is when a batch no longer keeps the next from starting: a row
-	// of it may be locked by somebody else's long transaction.
-	batchStalls = 100 * time.Millisecond
+	// stalls is when a batch no longer keeps the next from starting. A row of it
+	// may be locked by somebody else's long transaction, or the disk may be
+	// slow: a database with several writers flushes for all of them at once.
+	stalls = 5 * time.Millisecond
+	// stallsAlone is that of a database with one writer, where the next would
+	// only wait in another place.
+	stallsAlone = 100 * time.Millisecond
 	// maxBatches bounds those under way, when they stall.
 	maxBatches = 8
 )
@@ -40,6 +44,8 @@ type batcher[T any] struct {
 	// returns the result of each, none of them if all succeeded; or an error,
 	// and then none was made.
 	together func(ctx context.Context, calls []*T) ([]error, error)
+	// stalls is how long what is under way keeps others from starting.
+	stalls time.Duration
 
 	mu      sync.Mutex
 	waiting []*waiter[T]
@@ -143,7 +149,7 @@ func (b *batcher[T]) watch() (end func()) {
 // watchStall counts what is under way as stalled once it has taken long.
 func (b *batcher[T]) watchStall() (stop func()) {
 	ended, stalled := false, false
-	timer := time.AfterFunc(batchStalls, func() {
+	timer := time.AfterFunc(b.stalls, func() {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		if ended {

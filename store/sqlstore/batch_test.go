@@ -29,7 +29,7 @@ func newFakeDatabase() *fakeDatabase {
 		errs, err := f.together(ctx, []*string{c})
 		return errors.Join(append(errs, err)...)
 	}
-	f.together = f.makeAll
+	f.together, f.stalls = f.makeAll, time.Second
 	return f
 }
 
@@ -249,7 +249,7 @@ func TestBatcherStalls(t *testing.T) {
 		var stuck []chan error
 		for i := range maxBatches + 2 {
 			stuck = append(stuck, f.call(t.Context(), fmt.Sprintf("slow %d", i)))
-			<-time.After(2 * batchStalls)
+			<-time.After(2 * f.stalls)
 			if i == 0 {
 				wantResult(t, f.call(t.Context(), "quick"), "")
 			}

@@ -49,16 +49,20 @@ type batches struct {
 }
 
 func newBatches(s *Store) batches {
+	after := stalls
+	if s.dialect.singleWriter {
+		after = stallsAlone
+	}
 	b := batches{
-		create: &batcher[creation]{alone: s.createAlone, together: s.createInOne},
-		record: &batcher[recording]{alone: s.recordAlone, together: s.recordInOne},
+		create: &batcher[creation]{alone: s.createAlone, together: s.createInOne, stalls: after},
+		record: &batcher[recording]{alone: s.recordAlone, together: s.recordInOne, stalls: after},
 	}
 	if s.dialect.withWrites {
 		b.create.together = s.createTogether
 		b.record.together = s.recordTogether
 	}
 	if s.dialect.batchLoads {
-		b.load = &batcher[loading]{alone: s.loadAlone, together: s.loadTogether}
+		b.load = &batcher[loading]{alone: s.loadAlone, together: s.loadTogether, stalls: after}
 	}
 	return b
 }
