@@ -354,7 +354,7 @@ func TestPlansOfEmptyTables(t *testing.T) {
 		}
 	}
 	use(1, store.ErrNotFound)
-	d.fillTables(t, db)
+	d.fillTables(t, db, 100_000)
 	mustExec(t, db, "SELECT pg_stat_force_next_flush()")
 	mustExec(t, db, "SELECT pg_stat_reset()")
 	use(2, nil)

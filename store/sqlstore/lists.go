@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -46,6 +47,21 @@ func (q *query) between(column string, since, until time.Time) {
 	if !until.IsZero() {
 		q.and(column+" < ?", q.dialect.bound(until))
 	}
+}
+
+// eachOf returns a query for each of the states; for all of them if there are
+// none. One query for several would read all rows of them, to sort them.
+func (q *query) eachOf(column string, states []store.DeliveryState) []query {
+	if len(states) == 0 {
+		return []query{*q}
+	}
+	var queries []query
+	for _, state := range slices.Compact(slices.Sorted(slices.Values(states))) {
+		one := query{q.dialect, q.oneTenant, slices.Clone(q.conditions), slices.Clone(q.args)}
+		one.and(column+" = ?", string(state))
+		queries = append(queries, one)
+	}
+	return queries
 }
 
 func (q *query) where() string {
@@ -116,8 +132,8 @@ func parseCursor(cursor string) (place, error) {
 // ordinary reports whether t is in a year that all calendars of databases have.
 func ordinary(t time.Time) bool { return t.Year() >= 1 && t.Year() <= 9999 }
 
-// page reads one page of a list.
-func page[T any](ctx context.Context, s *Store, t *table[T], q query, o order,
+// page reads one page of a list: of what one query finds, or of what several do.
+func page[T any](ctx context.Context, s *Store, t *table[T], queries []query, o order,
 	limit int, cursor string, where func(T) place,
 ) (store.Page[T], error) {
 	if cursor != "" {
@@ -126,16 +142,17 @@ func page[T any](ctx context.Context, s *Store, t *table[T], q query, o order,
 			return store.Page[T]{}, err
 		}
 		condition, args := o.after(s.dialect, last)
-		q.and(condition, args...)
+		for i := range queries {
+			queries[i].and(condition, args...)
+		}
 	}
 	limit = store.PageLimit(limit)
-	// One more than asked for says whether there is another page. The limit is
-	// no parameter: PostgreSQL plans better when it knows it.
-	statement := s.dialect.numberParameters(t.selectAll + q.where() + o.by(q.oneTenant) + " LIMIT " + strconv.Itoa(limit+1))
+	// One more than asked for says whether there is another page.
+	statement, args := t.list(queries, o, limit+1)
 	var items []T
 	err := s.read(ctx, func(db Querier) error {
 		var err error
-		items, err = readRows(ctx, db, t.places, statement, q.args...)
+		items, err = readRows(ctx, db, t.places, statement, args...)
 		return err
 	})
 	if err != nil {
@@ -148,6 +165,23 @@ func page[T any](ctx context.Context, s *Store, t *table[T], q query, o order,
 	return store.Page[T]{Items: items, Next: where(items[limit-1]).cursor()}, nil
 }
 
+// list returns the statement of a page. Each of several queries finds its own
+// first rows by an index, and the first of all are among them. The limit is no
+// parameter: PostgreSQL plans better when it knows it.
+func (t *table[T]) list(queries []query, o order, limit int) (statement string, args []any) {
+	tail := o.by(queries[0].oneTenant) + " LIMIT " + strconv.Itoa(limit)
+	if len(queries) == 1 {
+		q := queries[0]
+		return t.dialect.numberParameters(t.selectAll + q.where() + tail), q.args
+	}
+	parts := make([]string, len(queries))
+	for i, q := range queries {
+		parts[i] = fmt.Sprintf("SELECT * FROM (%s%s%s) AS part%d", t.selectAll, q.where(), tail, i)
+		args = append(args, q.args...)
+	}
+	return t.dialect.numberParameters(strings.Join(parts, " UNION ALL ") + tail), args
+}
+
 // ListEndpoints implements [store.EndpointStore].
 func (s *Store) ListEndpoints(ctx context.Context, f store.EndpointFilter) (store.Page[store.Endpoint], error) {
 	if err := store.CheckTenantFilter(f.Tenant); err != nil {
@@ -155,7 +189,7 @@ func (s *Store) ListEndpoints(ctx context.Context, f store.EndpointFilter) (stor
 	}
 	q := query{dialect: s.dialect}
 	q.tenant(f.Tenant)
-	return page(ctx, s, &s.endpoints, q, newestFirst("created_at"), f.Limit, f.Cursor,
+	return page(ctx, s, &s.endpoints, []query{q}, newestFirst("created_at"), f.Limit, f.Cursor,
 		func(e store.Endpoint) place { return place{e.CreatedAt, e.ID, e.Tenant} })
 }
 
@@ -169,15 +203,8 @@ func (s *Store) ListDeliveries(ctx context.Context, f store.DeliveryFilter) (sto
 	q.equal("endpoint_id", f.EndpointID)
 	q.equal("event_id", f.EventID)
 	q.equal("event_type", f.EventType)
-	if n := len(f.States); n > 0 {
-		states := make([]any, n)
-		for i, state := range f.States {
-			states[i] = string(state)
-		}
-		q.and("state IN (?"+strings.Repeat(", ?", n-1)+")", states...)
-	}
 	q.between("created_at", f.Since, f.Until)
-	return page(ctx, s, &s.deliveries, q, newestFirst("created_at"), f.Limit, f.Cursor,
+	return page(ctx, s, &s.deliveries, q.eachOf("state", f.States), newestFirst("created_at"), f.Limit, f.Cursor,
 		func(d store.Delivery) place { return place{d.CreatedAt, d.ID, d.Tenant} })
 }
 
@@ -186,7 +213,7 @@ func (s *Store) ListDue(ctx context.Context, f store.DueFilter) (store.Page[stor
 	q := query{dialect: s.dialect}
 	q.and("state = 'pending'") // a constant, as in the partial index
 	q.and("next_attempt_at < ?", s.dialect.bound(f.Before))
-	return page(ctx, s, &s.deliveries, q, oldestFirst("next_attempt_at"), f.Limit, f.Cursor,
+	return page(ctx, s, &s.deliveries, []query{q}, oldestFirst("next_attempt_at"), f.Limit, f.Cursor,
 		func(d store.Delivery) place { return place{d.NextAttemptAt, d.ID, d.Tenant} })
 }
 
@@ -205,6 +232,6 @@ func (s *Store) ListAttempts(ctx context.Context, f store.AttemptFilter) (store.
 		q.and("succeeded = ?", f.Outcome == store.OutcomeSucceeded)
 	}
 	q.between("started_at", f.Since, f.Until)
-	return page(ctx, s, &s.attempts, q, newestFirst("started_at"), f.Limit, f.Cursor,
+	return page(ctx, s, &s.attempts, []query{q}, newestFirst("started_at"), f.Limit, f.Cursor,
 		func(a store.Attempt) place { return place{a.StartedAt, a.ID, a.Tenant} })
 }

@@ -63,6 +63,7 @@ CREATE TABLE outhook_deliveries (
 	INDEX outhook_deliveries_event (tenant, event_id, created_at, id),
 	INDEX outhook_deliveries_endpoint (tenant, endpoint_id, created_at, id),
 	INDEX outhook_deliveries_tenant (tenant, created_at, id),
+	INDEX outhook_deliveries_state (tenant, state, created_at, id),
 	INDEX outhook_deliveries_all (created_at, id, tenant)
 ) ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 

@@ -66,6 +66,7 @@ CREATE INDEX outhook_deliveries_due ON outhook_deliveries (next_attempt_at, id, 
 CREATE INDEX outhook_deliveries_event ON outhook_deliveries (tenant, event_id, created_at, id);
 CREATE INDEX outhook_deliveries_endpoint ON outhook_deliveries (tenant, endpoint_id, created_at, id);
 CREATE INDEX outhook_deliveries_tenant ON outhook_deliveries (tenant, created_at, id);
+CREATE INDEX outhook_deliveries_state ON outhook_deliveries (tenant, state, created_at, id);
 CREATE INDEX outhook_deliveries_all ON outhook_deliveries (created_at, id, tenant);
 ALTER TABLE outhook_deliveries ADD PRIMARY KEY (tenant, id);
 
