@@ -10,6 +10,8 @@ export GOWORK := off
 export OUTHOOK_REQUIRE_SERVERS ?= 1
 
 BENCHTIME ?= 1s
+# How many deliveries are pending in the benchmarks that are about it.
+export OUTHOOK_BENCH_BACKLOG ?= 1000000
 FUZZTIME ?= 10s
 # Flags of the drills, such as -run=redis, -seed=7 and -keep.
 DRILLS ?=
