@@ -174,9 +174,11 @@ func (t *table[T]) list(queries []query, o order, limit int) (statement string, 
 		q := queries[0]
 		return t.dialect.numberParameters(t.selectAll + q.where() + tail), q.args
 	}
+	var zero T
+	columns := list(t.fields(&zero), columnName)
 	parts := make([]string, len(queries))
 	for i, q := range queries {
-		parts[i] = fmt.Sprintf("SELECT * FROM (%s%s%s) AS part%d", t.selectAll, q.where(), tail, i)
+		parts[i] = fmt.Sprintf("SELECT %s FROM (%s%s%s) AS part%d", columns, t.selectAll, q.where(), tail, i)
 		args = append(args, q.args...)
 	}
 	return t.dialect.numberParameters(strings.Join(parts, " UNION ALL ") + tail), args
