@@ -30,6 +30,7 @@ func newConfig(o options, rdb *redisConn, st store.Store, log *slog.Logger) send
 			"jasper": jasper.Profile(),
 		},
 		Concurrency:      o.concurrency,
+		Retention:        o.keep, // a log that nobody shortens fills the disk
 		UnsafeAllowLocal: o.allowLocal,
 		Logger:           log,
 		Hooks:            []sender.Hook{notifier{log}},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -172,24 +173,24 @@ func TestAttemptsComeInPages(t *testing.T) {
 	}
 }
 
-// What is old goes, unless it is still to be delivered.
-func TestPurge(t *testing.T) {
+// What is older than -keep goes, in whatever Store.
+func TestKeep(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, address string) {
 		f := newFixture(t, address)
-		addEndpoint(t, f.client, `{"url":"https://example.com","event_types":["order.*"]}`)
-		pending := call[eventAnswer](t, f.client, http.StatusAccepted, "POST", "acme/events", `{"type":"order.paid","payload":1}`)
-		call[eventAnswer](t, f.client, http.StatusAccepted, "POST", "acme/events", `{"id":"unheard","type":"a","payload":1}`)
-		if removed, err := f.svc.purge(t.Context(), time.Now().Add(-time.Hour)); removed != 0 || err != nil {
-			t.Errorf("removed %d events that are not old, %v", removed, err)
+		for id, age := range map[string]time.Duration{"old": 25 * time.Hour, "recent": 23 * time.Hour} {
+			event := store.Event{ID: id, Tenant: "acme", Type: "a", Payload: []byte("1"), CreatedAt: time.Now().Add(-age)}
+			if err := f.svc.db.store.CreateEvent(t.Context(), event, nil); err != nil {
+				t.Fatal(err)
+			}
 		}
-		if removed, err := f.svc.purge(t.Context(), time.Now().Add(time.Hour)); removed != 1 || err != nil {
-			t.Errorf("removed %d events, %v, want the one that nobody heard of", removed, err)
-		}
-		call[deliveryAnswer](t, f.client, http.StatusOK, "GET", "acme/deliveries/"+pending.Deliveries[0], "")
-		again := call[eventAnswer](t, f.client, http.StatusAccepted, "POST", "acme/events", `{"id":"unheard","type":"a","payload":1}`)
-		if again.Duplicate {
-			t.Error("the event is still there")
+		f.work(t)
+		eventually(t, func() bool {
+			_, err := f.svc.db.store.GetEvent(t.Context(), "acme", "old")
+			return errors.Is(err, store.ErrNotFound)
+		}, func() string { return "the old event is still there:\n" + f.logs.String() })
+		if _, err := f.svc.db.store.GetEvent(t.Context(), "acme", "recent"); err != nil {
+			t.Errorf("the recent event: %v", err)
 		}
 	})
 }

@@ -87,7 +87,7 @@ func newFixture(t *testing.T, address string) *fixture {
 	t.Cleanup(func() { _ = db.close() }) // a test may have closed it
 	rdb := redis.NewClient(&redis.Options{Addr: f.redis.Addr(), ContextTimeoutEnabled: true, MaxRetries: -1})
 	t.Cleanup(func() { _ = rdb.Close() })
-	o := options{role: both, allowLocal: true, concurrency: 8}
+	o := options{role: both, allowLocal: true, concurrency: 8, keep: 24 * time.Hour}
 	cfg := newConfig(o, &redisConn{client: rdb}, db.store, log)
 	cfg.SweepInterval = time.Second
 	f.svc = &service{role: o.role, cfg: cfg, db: db, log: log}

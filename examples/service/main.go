@@ -20,8 +20,8 @@
 //	-allow-local      permit endpoints that are http URLs, this machine or private
 //	                  networks: for development
 //	-concurrency N    attempts at once. Defaults to 64
-//	-keep DURATION    how long events and their attempts are kept; 0 is for ever.
-//	                  Defaults to 720h, 30 days
+//	-keep DURATION    how long events and their attempts are kept, 1h or more; 0 is
+//	                  for ever. Defaults to 720h, 30 days
 //	-log-level LEVEL  debug, info, warn or error. Defaults to info
 //
 // There is no login: whoever reaches the address is every tenant. A real
@@ -98,6 +98,6 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	svc := &service{role: o.role, keep: o.keep, cfg: cfg, db: db, sender: s, log: log}
+	svc := &service{role: o.role, cfg: cfg, db: db, sender: s, log: log}
 	return svc.serve(ctx, listener)
 }

@@ -52,7 +52,7 @@ func parse(args []string, out io.Writer) (options, error) {
 	fs.StringVar((*string)(&o.role), "role", string(both), "web serves the API, worker delivers, all does both")
 	fs.BoolVar(&o.allowLocal, "allow-local", false, "permit endpoints that are http URLs, this machine or private networks")
 	fs.IntVar(&o.concurrency, "concurrency", 64, "attempts at once")
-	fs.DurationVar(&o.keep, "keep", 30*24*time.Hour, "how long events and their attempts are kept; 0 is for ever")
+	fs.DurationVar(&o.keep, "keep", 30*24*time.Hour, "how long events and their attempts are kept, 1h or more; 0 is for ever")
 	fs.TextVar(&o.logLevel, "log-level", slog.LevelInfo, "debug, info, warn or error")
 	err := fs.Parse(args)
 	if errors.Is(err, flag.ErrHelp) {
@@ -77,9 +77,6 @@ func (o options) check(fs *flag.FlagSet) error {
 	}
 	if o.concurrency < 1 {
 		errs = append(errs, fmt.Errorf("-concurrency is %d, must be 1 or more", o.concurrency))
-	}
-	if o.keep < 0 {
-		errs = append(errs, fmt.Errorf("-keep is %s, must be 0 or more", o.keep))
 	}
 	if fs.NArg() > 0 {
 		errs = append(errs, fmt.Errorf("%q is not a flag: all arguments must be", fs.Arg(0)))

@@ -17,7 +17,6 @@ import (
 // service is a process of the product.
 type service struct {
 	role    role
-	keep    time.Duration // 0 is for ever
 	cfg     sender.Config
 	db      *database
 	sender  sender.Sender
@@ -66,9 +65,6 @@ func (s *service) serve(ctx context.Context, listener net.Listener) error {
 			defer s.working.Store(false)
 			workErr = sender.RunWorkers(workersCtx, s.cfg)
 		})
-	}
-	if s.role.delivers() && s.keep > 0 {
-		running.Go(func() { s.purgeRegularly(ctx) })
 	}
 	s.log.Info("Service: Started", "address", listener.Addr().String(), "role", string(s.role), "database", s.db.name)
 
