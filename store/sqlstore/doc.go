@@ -71,9 +71,11 @@
 // Writers wait for each other inside the Store, so use one Store for a
 // database. So that it also gets along with writers elsewhere, open the
 // database with a busy_timeout, and with journal_mode=WAL so that readers wait
-// for nobody. With modernc.org/sqlite:
+// for nobody. Transactions of the host's should begin immediate: one that reads
+// first, as sender.SendIn does, and finds another writer when it comes to write,
+// is ended at once, and busy_timeout does not help. With modernc.org/sqlite:
 //
-//	file:outhook.db?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)
+//	file:outhook.db?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_txlock=immediate
 //
 // Statements that a context cuts off depend on the driver: some finish them
 // first.
