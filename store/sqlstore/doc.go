@@ -27,11 +27,18 @@
 //
 // # The host's own transactions
 //
-// [Store.Tx] is the same Store inside a transaction of the host: an event is
-// accepted if, and only if, the host's own rows are committed. A delivery whose
-// wake-up comes before the commit is found by the sweeper after it. A host whose
-// transactions are those of pgx itself has [Store.Tx] in the module
-// store/sqlstore/pgxstore; for any other library there is [Store.In].
+// [Store.Tx] is the same Store inside a transaction of the host: an event that
+// is written through it is accepted if, and only if, the host's own rows are
+// committed. It is what the function SendIn of package sender takes:
+//
+//	receipt, err := sender.SendIn(ctx, s, myStore.Tx(tx), event)
+//	…
+//	err = tx.Commit()
+//	…
+//	sender.Wake(ctx, s, receipt)
+//
+// A host whose transactions are those of pgx itself has the function Tx of the
+// module store/sqlstore/pgxstore; for any other library there is [Store.In].
 //
 // # Calls at the same time
 //

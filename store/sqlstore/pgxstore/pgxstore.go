@@ -5,12 +5,15 @@
 // The Store has a *sql.DB for what happens outside of the host's transactions,
 // such as the deliveries. It can share the host's pool:
 //
-//	s, err := sqlstore.New(stdlib.OpenDBFromPool(pool), sqlstore.PostgreSQL, sqlstore.Options{})
+//	myStore, err := sqlstore.New(stdlib.OpenDBFromPool(pool), sqlstore.PostgreSQL, sqlstore.Options{})
 //	…
 //	tx, err := pool.Begin(ctx)
 //	…
-//	err = pgxstore.Tx(s, tx).CreateEvent(ctx, event, deliveries)
+//	receipt, err := sender.SendIn(ctx, s, pgxstore.Tx(myStore, tx), event)
+//	…
 //	err = tx.Commit(ctx)
+//	…
+//	sender.Wake(ctx, s, receipt)
 package pgxstore
 
 import (
