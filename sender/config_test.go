@@ -181,7 +181,7 @@ func TestEndpointFaultsNameFieldAndBound(t *testing.T) {
 		"inner star":             {func(e *store.Endpoint) { e.EventTypes = []string{"a.*.b"} }, "Endpoint.EventTypes[0]"},
 		"timeout":                {func(e *store.Endpoint) { e.Timeout = time.Hour }, "Endpoint.Timeout is 1h0m0s, must be 0 for the profile's, or 100ms to 1m0s"},
 		"negative timeout":       {func(e *store.Endpoint) { e.Timeout = -1 }, "Endpoint.Timeout"},
-		"profile":                {func(e *store.Endpoint) { e.Profile = "x" }, `Endpoint.Profile is "x", must be empty, or a name in Config.Profiles`},
+		"profile":                {func(e *store.Endpoint) { e.Profile = "x" }, `Endpoint.Profile is "x", must be empty, or the name of a profile in Config.Profiles`},
 		"empty secret":           {secret(""), "Endpoint.Secrets[0] is not usable"},
 		"bare prefix":            {secret("whsec_"), "Endpoint.Secrets[0]"},
 		"short secret":           {secret("whsec_aHVudGVyMg=="), "Endpoint.Secrets[0]"},

@@ -173,7 +173,7 @@ func (c Config) validateEndpoint(e store.Endpoint) error {
 		"0 for the profile's, or 100ms to 1m0s")
 	profile, ok := c.profile(e)
 	if !ok {
-		f.add("Endpoint.Profile", fmt.Sprintf("is %q", e.Profile), "empty, or a name in Config.Profiles")
+		f.add("Endpoint.Profile", fmt.Sprintf("is %q", e.Profile), "empty, or the name of a profile in Config.Profiles")
 	}
 	validateHeaders(&f, e.Headers, func(name string) bool { return ok && profile.reserved(name) })
 	if ok {
