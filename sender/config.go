@@ -28,9 +28,10 @@ type Config struct {
 	Store store.Store
 
 	// Redis carries the wake-ups. Required. It may be shared with the host, may
-	// lose everything, and is never closed by Outhook; the host closes it only
-	// after RunWorkers has returned. Outhook uses the keys
-	// "asynq:*" in it; its maxmemory-policy should be noeviction. go-redis
+	// lose everything, and is never closed by Outhook. The host closes it only
+	// after RunWorkers has returned: asynq panics in a goroutine of its own when
+	// the client is closed under it, which ends the process. Outhook uses the
+	// keys "asynq:*" in it; its maxmemory-policy should be noeviction. go-redis
 	// prints failures to connect through a logger of its own: redis.SetLogger.
 	// Set its ContextTimeoutEnabled, without which it ignores deadlines.
 	Redis redis.UniversalClient

@@ -79,5 +79,6 @@ func StartWith(s store.Store) (*Env, error) {
 // redis-cli.
 func (e *Env) RedisAddr() string { return e.redis.Addr() }
 
-// Close ends the environment. It may be called more than once.
+// Close ends the environment, once RunWorkers has returned: see Config.Redis. It
+// may be called more than once.
 func (e *Env) Close() error { return e.close() }
