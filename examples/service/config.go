@@ -70,12 +70,13 @@ func openRedis(address string) (*redisConn, error) {
 	return &redisConn{client: client, closer: client}, nil
 }
 
-// redisLog passes on what go-redis has to say.
+// redisLog passes on what go-redis has to say: of a Redis that is away, dozens of
+// lines per second, and Outhook says it in one.
 type redisLog struct{ log *slog.Logger }
 
 // Printf implements the interface of redis.SetLogger.
 func (l redisLog) Printf(ctx context.Context, format string, args ...any) {
-	l.log.WarnContext(ctx, "Redis: "+fmt.Sprintf(format, args...))
+	l.log.DebugContext(ctx, "Redis: "+fmt.Sprintf(format, args...))
 }
 
 // notifier is told what a tenant should hear of. A real product sends a mail.
