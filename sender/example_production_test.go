@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -19,18 +20,15 @@ func Example_production() {
 	var myStore store.Store // your Store, on your database
 
 	// readme:begin production
-	rdb := redis.NewClient(&redis.Options{
-		Addr:                  "redis:6379",
-		ContextTimeoutEnabled: true, // go-redis ignores deadlines otherwise
-	})
+	rdb := redis.NewClient(&redis.Options{Addr: "redis:6379", ContextTimeoutEnabled: true}) // or it ignores deadlines
 	defer rdb.Close()
 	cfg := sender.Config{
 		Store:       myStore,
 		Redis:       rdb,
-		Concurrency: 256, // attempts at once in this process
+		Concurrency: 256,                 // attempts at once in this process
+		Retention:   30 * 24 * time.Hour, // then an event goes, with its attempts; by default none does
 		Logger:      slog.Default(),
 	}
-
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := sender.RunWorkers(ctx, cfg); err != nil { // blocks, drains, returns nil

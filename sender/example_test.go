@@ -290,15 +290,11 @@ func ExampleConfig_profiles() {
 	cfg := env.Config // or your own Store and Redis
 	// readme:begin profiles
 	cfg.Profiles = map[string]sender.Profile{
-		"jam": {
-			Signing: signing.StandardWebhooks(signing.HeaderPrefix(signing.PrefixSvix)),
-			Retry:   retry.Jam(),
-			Timeout: 15 * time.Second,
-		},
+		"jam": {Signing: signing.StandardWebhooks(signing.HeaderPrefix(signing.PrefixSvix)), Retry: retry.Jam()},
 		"jasper": {
 			Signing:  signing.SHA256("X-Jasper-Signature"),
 			Retry:    retry.Jasper(),
-			Timeout:  30 * time.Second,
+			Timeout:  30 * time.Second, // instead of 15
 			IDHeader: "X-Jasper-Event-ID",
 		},
 	}

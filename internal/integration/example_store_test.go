@@ -17,13 +17,11 @@ import (
 // A Store in PostgreSQL.
 func Example_store() {
 	open := func(ctx context.Context, db *sql.DB) (store.Store, error) {
-		// readme:begin sqlstore
 		myStore, err := sqlstore.New(db, sqlstore.PostgreSQL, sqlstore.Options{})
 		if err != nil {
 			return nil, err
 		}
 		applied, err := myStore.Migrate(ctx) // at the start of every process
-		// readme:end sqlstore
 		log.Println("applied:", applied)
 		return myStore, err
 	}
