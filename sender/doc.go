@@ -14,7 +14,8 @@
 //
 // At least once means that a receiver may see an event twice, with the same
 // webhook-id: after a worker died during an attempt or was cut off by a stop,
-// or when the Store failed just after one. Such an attempt is not recorded.
+// or when the Store stayed away for minutes after one. Such an attempt is not
+// recorded. So may it when Redis was emptied while a worker had the delivery.
 // There is no order between events.
 //
 // # Using it
