@@ -14,6 +14,8 @@
 //     idle: the embedded Redis is not fast.
 //   - An attempt that was under way when the process died is made again; the
 //     receiver sees the same webhook-id.
+//   - Env.Config permits local endpoints: where tenants choose the URLs, set
+//     UnsafeAllowLocal to false in the copy.
 //
 // It is the only package of Outhook that brings an embedded Redis (miniredis)
 // with it.
