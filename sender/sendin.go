@@ -70,6 +70,9 @@ func (c *client) SendIn(ctx context.Context, in store.Store, e Event) (Receipt, 
 	if err := e.validate(c.cfg); err != nil {
 		return Receipt{}, err
 	}
+	if isNil(in) {
+		return Receipt{}, &FieldError{Field: "in", Problem: "is nil", Bound: "the Config's Store inside the transaction"}
+	}
 	if err := checkTenant(ctx, in, "Event.Tenant", e.Tenant); err != nil {
 		return Receipt{}, err
 	}

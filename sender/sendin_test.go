@@ -3,6 +3,7 @@ package sender_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/outhook/outhook/sender"
@@ -98,6 +99,15 @@ func TestWakeOfWhatIsNotThere(t *testing.T) {
 	})
 	if n := len(r.Requests()); n != 1 {
 		t.Errorf("%d requests, want that of the other event alone", n)
+	}
+}
+
+func TestSendInRefusesANilStore(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	_, err := sender.SendIn(f.ctx, f.sender(), nil, paid)
+	if !errors.Is(err, sender.ErrInvalid) || !strings.HasPrefix(err.Error(), "in is nil, must be") {
+		t.Errorf("SendIn = %v, want an error that names the argument", err)
 	}
 }
 
