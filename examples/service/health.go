@@ -7,8 +7,8 @@ import (
 )
 
 // health answers whoever starts, stops and watches processes: 503, and which
-// part it is. Without Redis events are still accepted, and are delivered once
-// it is back.
+// part it is. Redis alone is no reason to turn requests away or to end a process:
+// without it events are still accepted, and are delivered once it is back.
 func (s *service) health(r *http.Request) (reply, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
 	defer cancel()
@@ -20,7 +20,7 @@ func (s *service) health(r *http.Request) (reply, error) {
 	}{Status: "ok", Redis: "ok", Database: "ok", Workers: "ok"}
 	if err := s.cfg.Redis.Ping(ctx).Err(); err != nil {
 		s.log.WarnContext(ctx, "Health: Redis does not answer", "error", err)
-		answer.Status, answer.Redis = "down", "down"
+		answer.Status, answer.Redis = "degraded", "down"
 	}
 	if err := s.db.ping(ctx); err != nil {
 		s.log.WarnContext(ctx, "Health: The database does not answer", "error", err)
@@ -32,7 +32,7 @@ func (s *service) health(r *http.Request) (reply, error) {
 	case !s.working.Load():
 		answer.Status, answer.Workers = "down", "down"
 	}
-	if answer.Status != "ok" {
+	if answer.Status == "down" {
 		return reply{http.StatusServiceUnavailable, answer}, nil
 	}
 	return reply{http.StatusOK, answer}, nil
