@@ -10,8 +10,7 @@ export GOWORK := off
 export OUTHOOK_REQUIRE_SERVERS ?= 1
 
 BENCHTIME ?= 1s
-# How many deliveries are pending in the benchmarks that are about it.
-export OUTHOOK_BENCH_BACKLOG ?= 1000000
+BENCHFLAGS ?=
 FUZZTIME ?= 10s
 # Flags of the drills, such as -run=redis, -seed=7 and -keep.
 DRILLS ?=
@@ -62,8 +61,8 @@ fuzz: ## Run each fuzz test (FUZZTIME=10s)
 	scripts/each-module.sh $(CURDIR)/scripts/fuzz.sh $(FUZZTIME)
 
 .PHONY: bench
-bench: deps ## Run all benchmarks (BENCHTIME=1s)
-	scripts/each-module.sh go test -vet=off -run '^$$' -bench . -benchtime $(BENCHTIME) ./...
+bench: deps ## Run all benchmarks (BENCHTIME=1s; BENCHFLAGS=-short for a small backlog)
+	scripts/each-module.sh go test -vet=off -run '^$$' -bench . -benchtime $(BENCHTIME) $(BENCHFLAGS) ./...
 
 .PHONY: examples
 examples: ## Compile all examples and run those that need nothing

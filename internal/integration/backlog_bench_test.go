@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"slices"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -20,31 +18,24 @@ import (
 	"github.com/outhook/outhook/store/sqlstore"
 )
 
-// backlogVariable is how many deliveries are pending in the larger database.
-const backlogVariable = "OUTHOOK_BENCH_BACKLOG"
-
-func largeBacklog(b *testing.B) int {
-	b.Helper()
-	text := os.Getenv(backlogVariable)
-	if text == "" {
-		return 1_000_000
+// backlogSize is how many deliveries are pending in the larger database, and how
+// many turns are measured; with -short it is only seen to that all of it runs.
+func backlogSize() (deliveries, turns int) {
+	if testing.Short() {
+		return 20_000, 1
 	}
-	n, err := strconv.Atoi(text)
-	if err != nil {
-		b.Fatalf("%s: %v", backlogVariable, err)
-	}
-	return n
+	return 1_000_000, 7
 }
 
 // BenchmarkBacklog compares the speed of sending, delivering and listing with a
 // million pending deliveries and with ten thousand, turn by turn: 100 means that
 // the million costs nothing.
 func BenchmarkBacklog(b *testing.B) {
-	const turns = 7
+	size, turns := backlogSize()
 	receiver := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer receiver.Close()
 	small := newBacklog(b, receiver.URL, 10_000, "1 hour")
-	large := newBacklog(b, receiver.URL, largeBacklog(b), "1 hour")
+	large := newBacklog(b, receiver.URL, size, "1 hour")
 	for b.Loop() {
 		ratios := map[string][]float64{}
 		for turn := range turns + 1 {

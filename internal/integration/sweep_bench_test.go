@@ -19,13 +19,13 @@ import (
 //
 // The endpoint accepts and never answers, so that nothing is worked off.
 func BenchmarkSweep(b *testing.B) {
-	const watched = 15 * time.Second
+	rows, turns := backlogSize()
+	watched := time.Duration(turns) * 3 * time.Second
 	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body) // net/http sees the other side's end only then
 		<-r.Context().Done()
 	}))
 	defer receiver.Close()
-	rows := largeBacklog(b)
 	full := newBacklog(b, receiver.URL, rows, "-1 hour")
 	for b.Loop() {
 		full.cfg.SweepInterval = 0 // its default
