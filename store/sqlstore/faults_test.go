@@ -120,6 +120,24 @@ func TestErrorsAreTyped(t *testing.T) {
 	}
 }
 
+// A deadline of the caller's is none of the database's, and what it cut off may
+// have been written. Its error is one of package net's, as those of a lost
+// connection are.
+func TestDeadlineIsNotTheDatabase(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), 0)
+	defer cancel()
+	if err := failed(ctx, "x", ctx.Err()); !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, ErrUnavailable) {
+		t.Errorf("after the deadline: %v, want it alone", err)
+	}
+	if err := failed(ctx, "x", certain(ctx.Err())); !errors.Is(err, ErrUncertain) {
+		t.Errorf("a write that the deadline cut off: %v, want ErrUncertain", err)
+	}
+	if err := failed(t.Context(), "x", context.DeadlineExceeded); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("a timeout of the driver's: %v, want ErrUnavailable", err)
+	}
+}
+
 func TestAgainIsBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -168,13 +168,17 @@ func discard(q Querier) {
 	}
 }
 
-// failed puts the subject before an error. Some drivers do not say so when it
-// was the context that ended a statement.
+// failed puts the subject before an error. That the caller's context has ended
+// says nothing about the database, and some drivers do not say so when it was
+// what ended a statement.
 func failed(ctx context.Context, subject string, err error) error {
-	if cause := ctx.Err(); cause != nil && !errors.Is(err, cause) {
+	cause := ctx.Err()
+	switch {
+	case cause == nil:
+		err = available(err)
+	case !errors.Is(err, cause):
 		return fmt.Errorf("%s: %w: %w", subject, cause, err)
 	}
-	err = available(err)
 	return fmt.Errorf("%s: %w", subject, err)
 }
 
