@@ -114,6 +114,64 @@ func tables(t *testing.T, db *sql.DB) string {
 	return b.String() + noted
 }
 
+// snapshotIsolation is the setting with which MariaDB ends a transaction that
+// writes a row that has changed since its snapshot. Newer versions have it on.
+func snapshotIsolation(t *testing.T) string {
+	t.Helper()
+	db := mysql.open(t, mysql.source(t))
+	var name, value string
+	err := db.QueryRowContext(t.Context(), "SHOW VARIABLES LIKE 'innodb_snapshot_isolation'").Scan(&name, &value)
+	if errors.Is(err, sql.ErrNoRows) {
+		t.Skip("the server has no innodb_snapshot_isolation")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return "?innodb_snapshot_isolation=ON"
+}
+
+// A transaction of the host's that the server has ended because of somebody
+// else's change is aborted: what the host went on to write would be kept,
+// whatever became of its transaction.
+func TestMySQLSnapshotIsolation(t *testing.T) {
+	t.Parallel()
+	db := mysql.open(t, mysql.source(t)+snapshotIsolation(t))
+	s := mustNew(t, db, mysql.dialect, sqlstore.Options{})
+	mustMigrate(t, s)
+	event, deliveries := order("1")
+	if err := s.CreateEvent(t.Context(), event, deliveries); err != nil {
+		t.Fatal(err)
+	}
+	d := deliveries[0]
+	d.Version = 1
+	other, others := order("2")
+	for what, lose := range map[string]func(tx store.Store) error{
+		"a delivery that was updated": func(tx store.Store) error {
+			if err := s.UpdateDelivery(t.Context(), d, attemptOf(d, 1)); err != nil {
+				t.Fatal(err)
+			}
+			return tx.UpdateDelivery(t.Context(), d, nil)
+		},
+		"an event that was created": func(tx store.Store) error {
+			if err := s.CreateEvent(t.Context(), other, others); err != nil {
+				t.Fatal(err)
+			}
+			return tx.CreateEvent(t.Context(), other, others)
+		},
+	} {
+		tx := mustBegin(t, db)
+		if _, err := s.Tx(tx).GetDelivery(t.Context(), d.Tenant, d.ID); err != nil { // from here it has a snapshot
+			t.Fatal(err)
+		}
+		if err := lose(s.Tx(tx)); !errors.Is(err, sqlstore.ErrAborted) {
+			t.Errorf("%s: %v, want ErrAborted", what, err)
+		}
+		if err := tx.Rollback(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // Without strict mode a long id would be cut off, and be somebody else's.
 func TestMySQLMustBeStrict(t *testing.T) {
 	t.Parallel()

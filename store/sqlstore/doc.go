@@ -109,6 +109,8 @@
 // The Store's own transactions are read committed. One of the host's is
 // repeatable read unless it is begun with [database/sql.LevelReadCommitted]:
 // there, who gets [store.ErrConflict] and reads the record again sees it as it
-// was when the transaction began. In a deadlock the database ends a whole
-// transaction, which the host makes again.
+// was when the transaction began; with innodb_snapshot_isolation, which MariaDB
+// has by default since 11.6, it is [ErrAborted]. Then, as in a deadlock, the
+// database has ended the whole transaction, which the host makes again: what it
+// still writes in this one is kept at once.
 package sqlstore

@@ -74,7 +74,7 @@ func stateFault(state string) fault {
 // numberFault classifies the errors of MySQL and MariaDB.
 func numberFault(number uint64) fault {
 	switch number {
-	case 1213: // deadlock
+	case 1213, 1020: // deadlock; a row has changed since the snapshot
 		return aborted
 	case 1205, 3024, 1969: // lock wait timeout, timeouts of statements
 		return timedOut

@@ -44,7 +44,7 @@ func TestFaultOf(t *testing.T) {
 			nil, errors.New("anything"), stateError("23505"), stateError("22P05"), numberError(1062), sqliteError(19),
 			stateError("odd"), stateError("42P01"), joined(errors.New("two")),
 		},
-		aborted:  {stateError("40001"), stateError("40P01"), stateError("25P02"), numberError(1213), sqliteError(5), sqliteWithDetails(5, 2), sqliteError(6)},
+		aborted:  {stateError("40001"), stateError("40P01"), stateError("25P02"), numberError(1213), numberError(1020), sqliteError(5), sqliteWithDetails(5, 2), sqliteError(6)},
 		timedOut: {stateError("57014"), stateError("55P03"), numberError(1205), numberError(3024)},
 		unable: {
 			stateError("57P03"), stateError("25006"), stateError("53100"), stateError("53300"), stateError("08001"), stateError("58030"),
