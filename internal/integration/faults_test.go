@@ -243,7 +243,7 @@ func TestDeadlock(t *testing.T) {
 }
 
 // In a transaction of the host's a serialization failure is the host's to
-// repeat, as is a connection that was lost.
+// repeat.
 func TestTxAborted(t *testing.T) {
 	t.Parallel()
 	d := databases[0]
@@ -272,18 +272,35 @@ func TestTxAborted(t *testing.T) {
 	if err := tx.Rollback(); err != nil {
 		t.Fatal(err)
 	}
+}
 
-	tx = mustBegin(t, db)
-	var pid int
-	if err := tx.QueryRowContext(t.Context(), "SELECT pg_backend_pid()").Scan(&pid); err != nil {
-		t.Fatal(err)
-	}
-	mustExec(t, db, "SELECT pg_terminate_backend($1, 60000)", pid)
-	_, err = s.Tx(tx).GetDelivery(t.Context(), "acme", change.ID)
-	if !errors.Is(err, sqlstore.ErrAborted) || !errors.Is(err, sqlstore.ErrUnavailable) || errors.Is(err, sqlstore.ErrUncertain) {
-		t.Errorf("after the end of the connection: %v, want ErrAborted and ErrUnavailable", err)
-	}
-	_ = tx.Rollback() // it has no connection
+// A transaction of the host's whose connection was lost is aborted, whichever
+// call it is that notices.
+func TestTxLost(t *testing.T) {
+	t.Parallel()
+	onEachServer(t, func(t *testing.T, d database) {
+		s, db := d.fresh(t)
+		pid, end := "SELECT pg_backend_pid()", "SELECT pg_terminate_backend(%d, 60000)"
+		if d.dialect == sqlstore.MySQL {
+			pid, end = "SELECT connection_id()", "KILL %d"
+		}
+		tx := mustBegin(t, db)
+		var id int
+		if err := tx.QueryRowContext(t.Context(), pid).Scan(&id); err != nil {
+			t.Fatal(err)
+		}
+		mustExec(t, db, fmt.Sprintf(end, id))
+		event, deliveries := order("1")
+		for range 2 {
+			_, err := s.Tx(tx).GetEvent(t.Context(), "acme", event.ID)
+			for _, err := range []error{err, s.Tx(tx).CreateEvent(t.Context(), event, deliveries)} {
+				if !errors.Is(err, sqlstore.ErrAborted) || !errors.Is(err, sqlstore.ErrUnavailable) || errors.Is(err, sqlstore.ErrUncertain) {
+					t.Errorf("after the end of the connection: %v, want ErrAborted and ErrUnavailable", err)
+				}
+			}
+		}
+		_ = tx.Rollback() // it has no connection
+	})
 }
 
 // The database's own timeouts fail the row that is locked, for certain, and

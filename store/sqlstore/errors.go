@@ -95,10 +95,10 @@ type hostedRows struct{ Rows }
 func (r hostedRows) Err() error { return hostError(r.Rows.Err()) }
 
 func hostError(err error) error {
-	switch faultOf(err) {
-	case aborted:
+	switch kind := faultOf(err); {
+	case kind == aborted:
 		return fmt.Errorf("%w: %w", ErrAborted, err)
-	case lost:
+	case kind == lost, kind == unable && unsent(err):
 		return fmt.Errorf("%w: %w: %w", ErrAborted, ErrUnavailable, err)
 	default:
 		return err

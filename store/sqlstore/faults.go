@@ -103,12 +103,10 @@ func sqliteFault(code int) fault {
 // networkFault classifies what has no code.
 func networkFault(err error) fault {
 	var dial *net.OpError
-	var unsent interface{ SafeToRetry() bool }
 	var network net.Error
 	var errno syscall.Errno
 	switch {
-	case errors.As(err, &dial) && dial.Op == "dial", errors.Is(err, driver.ErrBadConn),
-		errors.As(err, &unsent) && unsent.SafeToRetry():
+	case errors.As(err, &dial) && dial.Op == "dial", unsent(err):
 		return unable
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed),
 		errors.Is(err, sql.ErrConnDone), errors.As(err, &network), errors.As(err, &errno),
@@ -116,4 +114,11 @@ func networkFault(err error) fault {
 		return lost
 	}
 	return noFault
+}
+
+// unsent reports whether a statement did not leave the driver, because its
+// connection is gone.
+func unsent(err error) bool {
+	var safe interface{ SafeToRetry() bool }
+	return errors.Is(err, driver.ErrBadConn) || errors.As(err, &safe) && safe.SafeToRetry()
 }

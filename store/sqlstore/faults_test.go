@@ -94,6 +94,10 @@ func TestErrorsAreTyped(t *testing.T) {
 			notRead: []error{ErrUncertain}, notWrite: []error{ErrUncertain}, notInside: []error{ErrAborted},
 		},
 		{
+			err: driver.ErrBadConn, read: []error{ErrUnavailable}, write: []error{ErrUnavailable},
+			inside: []error{ErrAborted, ErrUnavailable}, notWrite: []error{ErrUncertain}, notInside: []error{ErrUncertain},
+		},
+		{
 			err: io.ErrUnexpectedEOF, read: []error{ErrUnavailable}, write: []error{ErrUncertain, ErrUnavailable},
 			inside: []error{ErrAborted, ErrUnavailable}, notRead: []error{ErrUncertain}, notInside: []error{ErrUncertain},
 		},
