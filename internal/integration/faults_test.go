@@ -171,6 +171,74 @@ func TestTerminatedConnections(t *testing.T) {
 	}
 }
 
+// A transaction of the Store's own whose connection was ended before its commit
+// is made again on another one, also if it had just begun.
+func TestTerminatedTransactions(t *testing.T) {
+	t.Parallel()
+	// Without the check the pool hands out connections that were ended.
+	for _, settings := range []string{"", "?checkConnLiveness=false"} {
+		t.Run(settings, func(t *testing.T) {
+			t.Parallel()
+			c := hurt(t, mysql, mysql.source(t)+settings, func(db *sql.DB, c *clients) {
+				killer, err := db.Conn(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer killer.Close()
+				for range 30 {
+					c.waitFor(30)
+					killOthers(t, killer)
+				}
+			})
+			if n := c.failed.Load(); n > 0 {
+				t.Errorf("%d failed for certain, want them tried again", n)
+			}
+		})
+	}
+}
+
+// killOthers ends all connections to the database but conn.
+func killOthers(t *testing.T, conn *sql.Conn) {
+	t.Helper()
+	var kill sql.NullString
+	err := conn.QueryRowContext(t.Context(), "SELECT group_concat('KILL ', id SEPARATOR ';') FROM information_schema.processlist"+
+		" WHERE db = DATABASE() AND id <> CONNECTION_ID()").Scan(&kill)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for statement := range strings.SplitSeq(kill.String, ";") {
+		_, err := conn.ExecContext(t.Context(), statement)
+		const gone = "Unknown thread id"
+		if err != nil && !strings.Contains(err.Error(), gone) {
+			t.Fatal(err)
+		}
+	}
+}
+
+// Who got no connection before the deadline has written nothing, for certain.
+func TestNoConnection(t *testing.T) {
+	t.Parallel()
+	for _, d := range databases[2:] { // where the writes are transactions
+		t.Run(d.name, func(t *testing.T) {
+			t.Parallel()
+			s, db := d.fresh(t)
+			db.SetMaxOpenConns(1)
+			conn, err := db.Conn(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+			defer cancel()
+			event, deliveries := order("1")
+			err = s.CreateEvent(ctx, event, deliveries)
+			if !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, sqlstore.ErrUncertain) {
+				t.Errorf("without a connection: %v, want the deadline and no ErrUncertain", err)
+			}
+		})
+	}
+}
+
 // A server that crashes and comes back.
 func TestRestartedServer(t *testing.T) {
 	t.Parallel()

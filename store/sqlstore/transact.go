@@ -69,30 +69,34 @@ func (s *Store) transactOnce(ctx context.Context, f func(q Querier) error) (anot
 	// database/sql's own transactions cannot begin as the dialect wants it.
 	conn, err := s.connect(ctx)
 	if err != nil {
-		return false, err
+		return faultOf(err) == lost || unsent(err), available(err)
 	}
 	defer conn.Close()
-	if s.dialect.isolate != "" {
-		if _, err := conn.ExecContext(ctx, s.dialect.isolate); err != nil {
-			return false, fmt.Errorf("%w: %w", ErrUnavailable, err)
-		}
-	}
 	committing := false
-	err = bracket(ctx, standard{conn}, s.dialect.begin, "COMMIT", "ROLLBACK", func(q Querier) error {
-		err := f(q)
-		committing = err == nil
-		return err
-	})
-	switch faultOf(err) {
-	case aborted:
+	err = s.isolate(ctx, conn)
+	if err == nil {
+		err = bracket(ctx, standard{conn}, s.dialect.begin, "COMMIT", "ROLLBACK", func(q Querier) error {
+			err := f(q)
+			committing = err == nil
+			return err
+		})
+	}
+	switch kind := faultOf(err); {
+	case kind == aborted:
 		return true, err
-	case lost:
-		if !committing {
-			return true, fmt.Errorf("%w: %w", ErrUnavailable, err)
-		}
-	default:
+	case kind == lost && !committing, unsent(err):
+		return true, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	return false, err
+}
+
+// isolate is for the next transaction of conn.
+func (s *Store) isolate(ctx context.Context, conn *sql.Conn) error {
+	if s.dialect.isolate == "" {
+		return nil
+	}
+	_, err := conn.ExecContext(ctx, s.dialect.isolate)
+	return err
 }
 
 // connect returns a connection. While the first processes to open a SQLite
