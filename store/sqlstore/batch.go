@@ -26,6 +26,10 @@ const (
 	stallsAlone = 100 * time.Millisecond
 	// maxBatches bounds those under way, when they stall.
 	maxBatches = 8
+	// maxTimeouts bounds how often the database's own timeout ends parts of one
+	// batch. To find the one row that is locked among 256 takes nine. If more
+	// than that is locked, to try each half would take hours.
+	maxTimeouts = 10
 )
 
 // identity is what a call is about, within its table.
@@ -182,7 +186,7 @@ func (b *batcher[T]) work() {
 			return
 		}
 		stop := b.watchStall()
-		b.make(ctx, calls)
+		b.make(ctx, calls, new(timeouts))
 		calls[0].batch.cancel() // it has ended
 		for _, w := range calls {
 			close(w.done)
@@ -229,11 +233,31 @@ func (b *batcher[T]) take() (context.Context, []*waiter[T]) {
 	return ctx, calls
 }
 
+// timeouts are those of one batch.
+type timeouts struct {
+	number int
+	last   error
+}
+
+func (t *timeouts) note(err error) {
+	if faultOf(err) == timedOut {
+		t.number++
+		t.last = err
+	}
+}
+
 // make makes calls together. If that fails for a reason that may lie in one of
 // them it tries each half, so that only that one fails.
-func (b *batcher[T]) make(ctx context.Context, calls []*waiter[T]) {
+func (b *batcher[T]) make(ctx context.Context, calls []*waiter[T], t *timeouts) {
+	if t.number >= maxTimeouts {
+		for _, w := range calls {
+			w.err = t.last
+		}
+		return
+	}
 	if len(calls) == 1 {
 		calls[0].err = b.alone(ctx, calls[0].call)
+		t.note(calls[0].err)
 		return
 	}
 	list := make([]*T, len(calls))
@@ -241,10 +265,11 @@ func (b *batcher[T]) make(ctx context.Context, calls []*waiter[T]) {
 		list[i] = w.call
 	}
 	errs, err := b.together(ctx, list)
+	t.note(err)
 	if kind := faultOf(err); err != nil && ctx.Err() == nil && (kind == noFault || kind == timedOut) {
 		half := len(calls) / 2
-		b.make(ctx, calls[:half])
-		b.make(ctx, calls[half:])
+		b.make(ctx, calls[:half], t)
+		b.make(ctx, calls[half:], t)
 		return
 	}
 	for i, w := range calls {

@@ -21,6 +21,8 @@ type fakeDatabase struct {
 	hold    chan struct{} // calls that begin with "slow" wait for it
 	ended   int           // slow calls whose context ended
 	lostAll error         // the result of every batch
+	// timedOut returns the error of what is made together, or of a call alone.
+	timedOut func(name string) error
 }
 
 func newFakeDatabase() *fakeDatabase {
@@ -52,6 +54,11 @@ func (f *fakeDatabase) makeAll(ctx context.Context, calls []*string) ([]error, e
 			f.ended++
 			f.mu.Unlock()
 			return nil, ctx.Err()
+		}
+	}
+	if f.timedOut != nil {
+		if err := f.timedOut(name); err != nil {
+			return nil, err
 		}
 	}
 	switch {
@@ -194,6 +201,45 @@ func TestBatcherHalves(t *testing.T) {
 		wantResult(t, a, f.lostAll.Error())
 		wantResult(t, b, f.lostAll.Error())
 		f.want(t, "slow", "a+b")
+	})
+}
+
+// A timeout of the database's is looked for in one row, and not in all of them
+// one after the other.
+func TestBatcherBoundsTimeouts(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		for locked, want := range map[string]int{"one": 1, "all": maxBatchRows} {
+			f := newFakeDatabase()
+			timeout := &codedError{"57014"}
+			f.timedOut = func(name string) error {
+				if !strings.Contains(name, "slow") && (locked == "all" || slices.Contains(strings.Split(name, "+"), "77")) {
+					return timeout
+				}
+				return nil
+			}
+			slow := f.call(t.Context(), "slow")
+			var results []chan error
+			for i := range maxBatchRows {
+				results = append(results, f.call(t.Context(), fmt.Sprint(i)))
+			}
+			close(f.hold)
+			wantResult(t, slow, "")
+			failed := 0
+			for _, r := range results {
+				if err := <-r; errors.Is(err, timeout) {
+					failed++
+				} else if err != nil {
+					t.Error(err)
+				}
+			}
+			if failed != want {
+				t.Errorf("with %s locked %d failed, want %d", locked, failed, want)
+			}
+			if n := len(f.made) - 1; locked == "all" && n != maxTimeouts {
+				t.Errorf("with %s locked the database was asked %d times, want %d", locked, n, maxTimeouts)
+			}
+		}
 	})
 }
 
