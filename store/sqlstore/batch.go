@@ -11,7 +11,8 @@ import (
 )
 
 const (
-	// maxBatchRows and maxBatchBytes bound what is written or read at once.
+	// maxBatchRows and maxBatchBytes bound what is sent at once. What is read
+	// at once is bounded by rows alone: its size is not known before.
 	maxBatchRows  = 256
 	maxBatchBytes = 2 << 20
 	// maxBatchRow is the largest call that shares a batch: what is larger

@@ -50,6 +50,13 @@
 // comes alone is made at once. Inside a transaction of the host's nothing is
 // gathered.
 //
+// A row that somebody else has locked also holds up the calls beside it, until
+// the lock_timeout or statement_timeout of PostgreSQL, or the
+// innodb_lock_wait_timeout of MySQL: then it fails alone. Whoever has written
+// through [Store.Tx] makes no call outside of that transaction before it ends:
+// the call may wait for one that waits for the transaction, which the database
+// does not see.
+//
 // # Errors
 //
 // What others did at the same time is no error of the host's: a deadlock, a
