@@ -1,7 +1,6 @@
 package testenv
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -135,21 +134,7 @@ func (s *mysqlServer) launch(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for {
-		text, err := os.ReadFile(logFile)
-		switch {
-		case err != nil:
-			return err
-		case bytes.Contains(text, []byte("ready for connections")):
-			return nil
-		case s.proc.ended() && bytes.Contains(text, []byte("Address already in use")):
-			return errPortTaken
-		case s.proc.ended():
-			return fmt.Errorf("it ended at once; its log:\n%s", text)
-		case wait(ctx) != nil:
-			return fmt.Errorf("it does not start; its log:\n%s", text)
-		}
-	}
+	return s.proc.says(ctx, logFile, "ready for connections")
 }
 
 // end ends the server and removes its files.

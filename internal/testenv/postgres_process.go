@@ -1,7 +1,6 @@
 package testenv
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -148,29 +147,11 @@ func (s *PostgresProcess) launch(ctx context.Context) error {
 		return err
 	}
 	s.proc = proc
-	if err := s.ready(ctx, logFile); err != nil {
+	if err := proc.says(ctx, logFile, "ready to accept connections"); err != nil {
 		s.Stop()
 		return err
 	}
 	return nil
-}
-
-func (s *PostgresProcess) ready(ctx context.Context, logFile string) error {
-	for {
-		text, err := os.ReadFile(logFile)
-		switch {
-		case err != nil:
-			return err
-		case bytes.Contains(text, []byte("ready to accept connections")):
-			return nil
-		case s.proc.ended() && bytes.Contains(text, []byte("Address already in use")):
-			return errPortTaken
-		case s.proc.ended():
-			return fmt.Errorf("it ended at once; its log:\n%s", text)
-		case wait(ctx) != nil:
-			return fmt.Errorf("it does not start; its log:\n%s", text)
-		}
-	}
 }
 
 // findPostgres returns the directory of PostgreSQL's binaries, or "". Debian

@@ -1,8 +1,10 @@
 package testenv
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -65,6 +67,26 @@ func startProcessAs(attr *syscall.SysProcAttr, dir, logFile, binary string, args
 		return nil, err
 	}
 	return p, nil
+}
+
+// says waits until the log has the words with which a database says that it is
+// ready.
+func (p *Process) says(ctx context.Context, logFile, words string) error {
+	for {
+		text, err := os.ReadFile(logFile)
+		switch {
+		case err != nil:
+			return err
+		case bytes.Contains(text, []byte(words)):
+			return nil
+		case p.ended() && bytes.Contains(text, []byte("Address already in use")):
+			return errPortTaken
+		case p.ended():
+			return fmt.Errorf("it ended at once; its log:\n%s", text)
+		case wait(ctx) != nil:
+			return fmt.Errorf("it does not start; its log:\n%s", text)
+		}
+	}
 }
 
 // Pid returns the id of the process.

@@ -181,26 +181,9 @@ func (s *Store) createTogether(ctx context.Context, calls []*creation) ([]error,
 
 // createInOne makes creations in one transaction.
 func (s *Store) createInOne(ctx context.Context, calls []*creation) ([]error, error) {
-	errs := make([]error, len(calls))
-	err := s.transact(ctx, func(q Querier) error {
-		clear(errs)
-		for i, c := range calls {
-			err := s.createIn(ctx, q, c)
-			switch {
-			case errors.Is(err, errDelivery):
-				return err
-			case errors.Is(err, store.ErrExists):
-				errs[i] = err // nothing was written: the others go on
-			case err != nil:
-				return err
-			}
-		}
-		return nil
+	return inOne(ctx, s, calls, s.createIn, func(err error) bool {
+		return errors.Is(err, store.ErrExists) && !errors.Is(err, errDelivery)
 	})
-	if err != nil {
-		return nil, err
-	}
-	return errs, nil
 }
 
 // GetEvent implements [store.EventStore].

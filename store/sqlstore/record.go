@@ -209,24 +209,9 @@ func (s *Store) explainMissed(ctx context.Context, calls []*recording, done []bo
 
 // recordInOne makes recordings in one transaction.
 func (s *Store) recordInOne(ctx context.Context, calls []*recording) ([]error, error) {
-	errs := make([]error, len(calls))
-	err := s.transact(ctx, func(q Querier) error {
-		clear(errs)
-		for i, r := range calls {
-			err := s.recordIn(ctx, q, r)
-			switch {
-			case errors.Is(err, store.ErrConflict), errors.Is(err, sql.ErrNoRows):
-				errs[i] = err // nothing was written: the others go on
-			case err != nil:
-				return err
-			}
-		}
-		return nil
+	return inOne(ctx, s, calls, s.recordIn, func(err error) bool {
+		return errors.Is(err, store.ErrConflict) || errors.Is(err, sql.ErrNoRows)
 	})
-	if err != nil {
-		return nil, err
-	}
-	return errs, nil
 }
 
 // eachRow calls f at each row of a statement.

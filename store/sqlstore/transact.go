@@ -99,6 +99,30 @@ func (s *Store) isolate(ctx context.Context, conn *sql.Conn) error {
 	return err
 }
 
+// inOne makes calls in one transaction. An error of a call that has written
+// nothing is its own result, and the others go on; any other takes all of them
+// back.
+func inOne[T any](ctx context.Context, s *Store, calls []*T,
+	one func(ctx context.Context, q Querier, c *T) error, wroteNothing func(error) bool,
+) ([]error, error) {
+	errs := make([]error, len(calls))
+	err := s.transact(ctx, func(q Querier) error {
+		clear(errs)
+		for i, c := range calls {
+			err := one(ctx, q, c)
+			if err != nil && !wroteNothing(err) {
+				return err
+			}
+			errs[i] = err
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return errs, nil
+}
+
 // connect returns a connection. While the first processes to open a SQLite
 // database switch it to WAL, some get "database is locked" at once, whatever
 // their busy_timeout is: they try again, for about half a second.
