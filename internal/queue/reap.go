@@ -35,7 +35,9 @@ const (
 )
 
 // giveBack moves a wake-up from its dead owner to the head of the queue, unless
-// its lease has changed since it was seen. It returns 1 if it did.
+// its lease has changed since it was seen. It returns 1 if it did. A wake-up
+// whose task was evicted has no owner: asynq takes it, writes its state, finds
+// no message and forgets it. The id is freed for the sweeper.
 var giveBack = redis.NewScript(`
 local lease, active, pending, task = unpack(KEYS)
 local id, seen = ARGV[1], tonumber(ARGV[2])
@@ -45,7 +47,8 @@ if not score or tonumber(score) ~= seen then
 end
 redis.call("ZREM", lease, id)
 redis.call("LREM", active, 0, id)
-if redis.call("EXISTS", task) == 0 then
+if redis.call("HEXISTS", task, "msg") == 0 then
+	redis.call("DEL", task)
 	return 0
 end
 redis.call("HSET", task, "state", "pending")

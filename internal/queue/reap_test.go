@@ -185,3 +185,32 @@ func TestRunGivesBackWhatADeadWorkerHad(t *testing.T) {
 		t.Errorf("%v came twice", (<-calls).ref)
 	}
 }
+
+// TestReapWhatHasNoTask: asynq takes a wake-up whose task was evicted, leaves the
+// task's state behind, and knows of no owner. The id must become free.
+func TestReapWhatHasNoTask(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, 1)
+	ref := Ref{Tenant: "t", Delivery: "dlv_1", Round: 1}
+	b.enqueue(t, ref, time.Now())
+	client := b.redis.Client()
+	client.Del(b.ctx, b.key(0, "t:"+taskID(ref)))
+	stop := b.run(t, func(context.Context, Ref) error { return nil })
+	for client.ZCard(b.ctx, b.key(0, "lease")).Val() == 0 {
+		if b.ctx.Err() != nil {
+			t.Fatal("asynq does not take it")
+		}
+	}
+	stop()
+	b.beat(taskID(ref), time.Now().Add(-10*time.Second))
+	r, begin := &reaper{Queue: b.Queue}, time.Now()
+	for _, at := range seconds(0, 1, 2, 3, 4, 5, 6, 7, 8) {
+		if n, err := r.reap(b.ctx, begin.Add(at)); n != 0 || err != nil {
+			t.Errorf("reap = %d, %v; there is nothing to give back", n, err)
+		}
+	}
+	if lost, err := b.Lost(b.ctx, []Wakeup{{ref, "ep_1"}}); err != nil || len(lost) != 1 {
+		t.Errorf("Lost = %v, %v; want it lost", lost, err)
+	}
+	b.enqueue(t, ref, time.Now())
+}
