@@ -15,9 +15,10 @@ import (
 // wake-ups back 61 to 94 s later; the reaper does within about 13 s.
 //
 // It cannot trust clocks, of which every host has its own, nor a Redis that was
-// frozen, where nobody could beat. So a wake-up is given back only when its
-// lease was seen unchanged for longer than a beat takes, in readings without a
-// gap between them. A process that hangs for that long looks dead.
+// frozen or took no writes, where nobody could beat. So a wake-up is given back
+// only when its lease was seen unchanged for longer than a beat takes, in readings
+// without a gap between them, each of which could have been a beat. A process
+// that hangs for that long, or cannot reach Redis, looks dead.
 const (
 	reapInterval = time.Second
 	// suspectAfter is how old a beat is, by our clock, when we begin to watch the
@@ -132,11 +133,21 @@ func (r *reaper) reap(ctx context.Context, now time.Time) (given int, err error)
 	return given, nil
 }
 
-// oldLeases returns the leases that end before the given time.
+// beatKeys are what asynq writes to at each beat before it extends the leases. In
+// a Redis Cluster they may be on a node that has none of the queues.
+func beatKeys() []string { return []string{"asynq:servers", "asynq:workers"} }
+
+// oldLeases returns the leases that end before the given time. It fails if Redis
+// does not take the writes of a beat: it has no memory left, or no replica, or
+// cannot save.
 func (r *reaper) oldLeases(ctx context.Context, end time.Time) (map[owned]float64, error) {
 	pipe := r.opts.Redis.Pipeline()
+	for _, key := range beatKeys() {
+		tryWrite(ctx, pipe, key)
+	}
 	replies := make([]*redis.ZSliceCmd, r.opts.Shards)
 	for i := range replies {
+		tryWrite(ctx, pipe, r.key(i, "lease"))
 		replies[i] = pipe.ZRangeByScoreWithScores(ctx, r.key(i, "lease"), &redis.ZRangeBy{
 			Min: "-inf", Max: "(" + strconv.FormatInt(end.Unix(), 10), Count: reapMost,
 		})
@@ -151,6 +162,11 @@ func (r *reaper) oldLeases(ctx context.Context, end time.Time) (map[owned]float6
 		}
 	}
 	return leases, nil
+}
+
+// tryWrite asks for a write to a sorted set that changes nothing: no member is "".
+func tryWrite(ctx context.Context, pipe redis.Pipeliner, key string) {
+	pipe.ZAddXX(ctx, key, redis.Z{Member: ""})
 }
 
 func (r *reaper) giveBack(ctx context.Context, of owned, score float64) (bool, error) {

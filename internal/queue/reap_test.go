@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/outhook/outhook/internal/testenv"
 )
 
 // take takes a wake-up as asynq does for a process that then dies: no beat
@@ -213,4 +215,36 @@ func TestReapWhatHasNoTask(t *testing.T) {
 		t.Errorf("Lost = %v, %v; want it lost", lost, err)
 	}
 	b.enqueue(t, ref, time.Now())
+}
+
+// TestReapWhereNobodyCanBeat: Redis answers, but takes no writes for a while, a
+// beat among them.
+func TestReapWhereNobodyCanBeat(t *testing.T) {
+	t.Parallel()
+	testenv.RealRedis(t) // skips without one: miniredis takes every write
+	b := newBench(t, 1)
+	ref := Ref{Tenant: "t", Delivery: "dlv_1", Round: 1}
+	b.enqueue(t, ref, time.Now())
+	b.take(t, ref, 5*time.Second)
+	client := b.redis.Client()
+	r, begin := &reaper{Queue: b.Queue}, time.Now()
+	for _, fault := range []struct{ setting, on, off string }{
+		{"maxmemory", "1", "0"},
+		{"min-replicas-to-write", "1", "0"},
+	} {
+		client.ConfigSet(b.ctx, fault.setting, fault.on)
+		for range 7 {
+			begin = begin.Add(time.Second)
+			if _, err := r.reap(b.ctx, begin); err == nil || len(r.watched) != 0 {
+				t.Errorf("%s: reap = %v, watches %v; want an error and nothing", fault.setting, err, r.watched)
+			}
+		}
+		client.ConfigSet(b.ctx, fault.setting, fault.off)
+		for range 4 { // its owner beats within 5 s
+			begin = begin.Add(time.Second)
+			if n, err := r.reap(b.ctx, begin); n != 0 || err != nil {
+				t.Errorf("%s is over: reap = %d, %v; too soon", fault.setting, n, err)
+			}
+		}
+	}
 }
