@@ -29,6 +29,9 @@ const (
 	deadAfter = 7500 * time.Millisecond
 	// readingGap is the longest time between two readings of one watch.
 	readingGap = 2500 * time.Millisecond
+	// slowReading is the longest reading that counts. A beat makes four round trips:
+	// four of these fit into deadAfter beside its interval.
+	slowReading = 500 * time.Millisecond
 	// asynqLease is what asynq extends leases to.
 	asynqLease = 30 * time.Second
 	// reapMost bounds what is read of one queue at once.
@@ -106,7 +109,7 @@ func (r *reaper) reap(ctx context.Context, now time.Time) (given int, err error)
 		r.watched = nil
 		return 0, err
 	}
-	if now.Sub(r.last) > readingGap || time.Since(began) > reapInterval {
+	if now.Sub(r.last) > readingGap || time.Since(began) > slowReading {
 		r.watched = nil
 	}
 	r.last = now

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -246,5 +247,41 @@ func TestReapWhereNobodyCanBeat(t *testing.T) {
 				t.Errorf("%s is over: reap = %d, %v; too soon", fault.setting, n, err)
 			}
 		}
+	}
+}
+
+// slowly answers each pipeline after a delay.
+type slowly struct{ delay atomic.Int64 }
+
+func (*slowly) DialHook(next redis.DialHook) redis.DialHook          { return next }
+func (*slowly) ProcessHook(next redis.ProcessHook) redis.ProcessHook { return next }
+func (s *slowly) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		<-time.After(time.Duration(s.delay.Load()))
+		return next(ctx, cmds)
+	}
+}
+
+// TestReapOfASlowRedis: a beat makes four round trips, and is late when a reading
+// is slow.
+func TestReapOfASlowRedis(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, 1)
+	ref := Ref{Tenant: "t", Delivery: "dlv_1", Round: 1}
+	b.enqueue(t, ref, time.Now())
+	b.take(t, ref, 5*time.Second)
+	client, hook := b.redis.Client(), &slowly{}
+	client.AddHook(hook)
+	b.opts.Redis = client
+	r, begin := &reaper{Queue: b.Queue}, time.Now()
+	for i, delay := range []time.Duration{0, 0, 600 * time.Millisecond, 0} {
+		hook.delay.Store(int64(delay))
+		if _, err := r.reap(b.ctx, begin.Add(time.Duration(i)*time.Second)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	since := r.watched[owned{0, taskID(ref)}].since
+	if got := since.Sub(begin); got != 2*time.Second {
+		t.Errorf("the watch begins at %s, want it anew with the slow reading", got)
 	}
 }
