@@ -13,15 +13,17 @@ import (
 // emptied, or down when they were sent, or because a process died between the
 // Store's write and the enqueue.
 //
-// It goes round all that is overdue, page by page. Overdue deliveries are normal
-// while a backlog is worked off, and they have their tasks: so a sweep looks at
-// a few pages in which nothing is lost, and goes on behind them the next time. A
-// page in which something was lost does not count. The cost grows with what is
-// lost, not with what is queued, and after Redis was emptied one sweep restores
-// everything.
+// It goes round all that is overdue, page by page. What becomes overdue meanwhile
+// is left to the next round, or none would end while a backlog grows faster than
+// it is looked through. Overdue deliveries are normal while a backlog is worked
+// off, and they have their tasks: so a sweep looks at a few pages in which nothing
+// is lost, and goes on behind them the next time. A page in which something was
+// lost does not count. The cost grows with what is lost, not with what is queued,
+// and after Redis was emptied one sweep restores everything.
 type sweeper struct {
 	*engine
-	cursor string // behind what was looked at last
+	cursor string    // behind what was looked at last
+	before time.Time // what was overdue when the round began; the rest is for the next
 }
 
 const (
@@ -60,13 +62,15 @@ func (s *sweeper) run(ctx context.Context) {
 // sweep looks through what is overdue, from where the last sweep stopped, and
 // at most once round. It returns how many deliveries it gave a task.
 func (s *sweeper) sweep(ctx context.Context) (added int, err error) {
-	before := now().Add(-s.cfg.SweepInterval)
 	ends := 0 // of the list, that were reached
 	if s.cursor == "" {
 		ends++
 	}
 	for idle := 0; idle < sweepIdlePages && ends < 2; {
-		n, next, err := s.page(ctx, before, s.cursor)
+		if s.cursor == "" {
+			s.before = now().Add(-s.cfg.SweepInterval)
+		}
+		n, next, err := s.page(ctx)
 		added += n
 		if err != nil {
 			return added, err
@@ -82,12 +86,12 @@ func (s *sweeper) sweep(ctx context.Context) (added int, err error) {
 	return added, nil
 }
 
-// page gives the deliveries of one page a task where they have none, and
-// returns the cursor of the next.
-func (s *sweeper) page(ctx context.Context, before time.Time, cursor string) (added int, next string, err error) {
+// page gives the deliveries of the page at the cursor a task where they have none,
+// and returns the cursor of the next.
+func (s *sweeper) page(ctx context.Context) (added int, next string, err error) {
 	listCtx, cancel := context.WithTimeout(ctx, sweepTimeout)
 	defer cancel()
-	page, err := s.cfg.Store.ListDue(listCtx, store.DueFilter{Before: before, Limit: sweepPage, Cursor: cursor})
+	page, err := s.cfg.Store.ListDue(listCtx, store.DueFilter{Before: s.before, Limit: sweepPage, Cursor: s.cursor})
 	if err != nil {
 		return 0, "", err
 	}

@@ -148,6 +148,34 @@ func TestSweepFindsWhatWasLostInABacklog(t *testing.T) {
 	}
 }
 
+// TestSweepGoesRoundAGrowingBacklog: a delivery that was committed late, behind
+// what was looked at, is found, though more becomes overdue than a sweep reads.
+func TestSweepGoesRoundAGrowingBacklog(t *testing.T) {
+	t.Parallel()
+	const most = sweepIdlePages * sweepPage
+	b := newSweepBench(t)
+	b.cfg.SweepInterval = time.Millisecond // what is due is overdue
+	grow := func(n int) {
+		if result := b.enqueueAll(b.ctx, b.pending(n, 0)); result.added != n || result.err != nil {
+			t.Fatalf("enqueueAll = %d added, %v; want %d", result.added, result.err, n)
+		}
+	}
+	grow(2 * most)
+	b.swept(0, most)
+	b.pending(1, 90*time.Second)
+	for range 3 {
+		grow(most + 100)
+		n, err := b.sweep(b.ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n == 1 {
+			return
+		}
+	}
+	t.Error("it is not found as long as the backlog grows")
+}
+
 // TestSweepersTogether: several processes restore the same deliveries, and each
 // gets one task.
 func TestSweepersTogether(t *testing.T) {
