@@ -126,7 +126,7 @@ var _ TxSender = (*client)(nil)
 
 // Send implements [Sender].
 func (c *client) Send(ctx context.Context, e Event) (Receipt, error) {
-	receipt, err := c.SendIn(ctx, c.cfg.Store, e)
+	receipt, err := c.accept(ctx, c.cfg.Store, e)
 	if err != nil {
 		return Receipt{}, err
 	}

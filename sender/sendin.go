@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/outhook/outhook/store"
 )
@@ -67,6 +68,21 @@ func asTxSender(s Sender) (TxSender, bool) {
 
 // SendIn implements [TxSender].
 func (c *client) SendIn(ctx context.Context, in store.Store, e Event) (Receipt, error) {
+	receipt, err := c.accept(ctx, in, e)
+	switch {
+	case receipt.event == nil:
+	case slices.ContainsFunc(c.cfg.Hooks, func(h Hook) bool { _, ok := h.(HookEventAccepted); return ok }):
+		// The payload is the caller's, who may use it again before Wake.
+		kept := receipt.event.Clone()
+		receipt.event = &kept
+	default:
+		receipt.event = nil // a receipt keeps no payload in memory that nobody wants
+	}
+	return receipt, err
+}
+
+// accept stores the event, whose payload stays the caller's in the receipt, too.
+func (c *client) accept(ctx context.Context, in store.Store, e Event) (Receipt, error) {
 	if err := e.validate(c.cfg); err != nil {
 		return Receipt{}, err
 	}

@@ -43,6 +43,32 @@ func TestSendInWaitsForWake(t *testing.T) {
 	}
 }
 
+// The payload is the host's again as soon as SendIn has returned.
+func TestSendInKeepsNoPayloadOfTheHosts(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	r, _ := f.receiver()
+	s := f.sender()
+	buffer := []byte(`{"order":17}`)
+	event := paid
+	event.Payload = buffer
+	receipt, err := sender.SendIn(f.ctx, s, f.store, event)
+	if err != nil {
+		t.Fatal(err)
+	}
+	copy(buffer, `{"order":18}`)
+	sender.Wake(f.ctx, s, receipt)
+	accepted := told(f.told, &f.told.accepted)
+	if len(accepted) != 1 || string(accepted[0].Event.Payload) != `{"order":17}` {
+		t.Errorf("the hook was told of %+v, want order 17", accepted)
+	}
+	f.work()
+	f.ended(receipt.Deliveries[0])
+	if got := r.Requests(); len(got) != 1 || string(got[0].Body) != `{"order":17}` {
+		t.Errorf("the receiver got %+v, want order 17", got)
+	}
+}
+
 // A host that died between its commit and Wake is no loss.
 func TestSendInIsFoundWithoutWake(t *testing.T) {
 	t.Parallel()
