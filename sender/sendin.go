@@ -27,7 +27,8 @@ type TxSender interface {
 //
 // Nothing is enqueued and no hook is called. After the commit the host calls
 // [Wake] with the receipt. If it never does, because it died in between, the
-// sweeper of RunWorkers finds the deliveries within about two SweepIntervals.
+// sweeper of RunWorkers finds the deliveries within about two SweepIntervals; in
+// a backlog, of which it looks at 2000 deliveries each time, when their turn comes.
 //
 // The errors are those of Send. After one of them the transaction may still be
 // used if the Store says so; its rollback leaves no trace. If s is a wrapper, its
