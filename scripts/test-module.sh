@@ -4,6 +4,7 @@
 set -euo pipefail
 
 profile=$1/$(pwd | cksum | cut -d' ' -f1).part
+# The suites on real databases take minutes on a busy machine.
 # How much of the whole repository each test binary runs says nothing: it is cut.
-go test -race -vet=off -coverpkg=github.com/outhook/outhook/... -coverprofile="$profile" ./... |
+go test -race -vet=off -timeout 25m -coverpkg=github.com/outhook/outhook/... -coverprofile="$profile" ./... |
 	sed -E '/^\t.*coverage: 0.0% of statements$/d; s/\tcoverage: [0-9.]+% of statements in .*//'
