@@ -30,8 +30,10 @@ type TxSender interface {
 // sweeper of RunWorkers finds the deliveries within about two SweepIntervals; in
 // a backlog, of which it looks at 2000 deliveries each time, when their turn comes.
 //
-// The errors are those of Send. After one of them the transaction may still be
-// used if the Store says so; its rollback leaves no trace. If s is a wrapper, its
+// The errors are those of Send, and one that wraps store.ErrConflict if the event
+// was sent by somebody whom this transaction does not see: the host makes it
+// again. After an error the transaction may still be used if the Store says so;
+// its rollback leaves no trace. If s is a wrapper, its
 // chain of Unwrap() Sender methods is searched for a [TxSender]; if there is none,
 // the error wraps errors.ErrUnsupported.
 func SendIn(ctx context.Context, s Sender, in store.Store, e Event) (Receipt, error) {
@@ -114,6 +116,11 @@ func (c *client) accept(ctx context.Context, in store.Store, e Event) (Receipt, 
 // duplicate answers for an event that had been accepted before.
 func duplicate(ctx context.Context, in store.Store, event store.Event) (Receipt, error) {
 	stored, err := in.GetEvent(ctx, event.Tenant, event.ID)
+	if errors.Is(err, store.ErrNotFound) {
+		// Somebody sent it after this transaction began to see things as they
+		// were, or it was purged just now.
+		return Receipt{}, fmt.Errorf("event %s: was sent by somebody else meanwhile, send it again: %w", event.ID, store.ErrConflict)
+	}
 	if err != nil {
 		return Receipt{}, fmt.Errorf("event %s: was sent before; load it: %w", event.ID, err)
 	}

@@ -128,6 +128,17 @@ func TestWakeOfWhatIsNotThere(t *testing.T) {
 	}
 }
 
+// A transaction at repeatable read may collide with an event that it cannot see.
+func TestSendInOfAnEventThatIsNotSeen(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.store.createEvent = func(context.Context, store.Event, []store.Delivery) error { return store.ErrExists }
+	_, err := sender.SendIn(f.ctx, f.sender(), f.store, paid)
+	if !errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrNotFound) {
+		t.Errorf("SendIn = %v, want a conflict", err)
+	}
+}
+
 func TestSendInRefusesANilStore(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

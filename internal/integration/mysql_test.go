@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/outhook/outhook/internal/testenv"
+	"github.com/outhook/outhook/sender"
 	"github.com/outhook/outhook/store"
 	"github.com/outhook/outhook/store/sqlstore"
 	"github.com/outhook/outhook/storetest"
@@ -192,5 +194,34 @@ func TestMySQLNeedsADatabase(t *testing.T) {
 	s := mustNew(t, mysql.open(t, source+"/"), mysql.dialect, sqlstore.Options{})
 	if _, err := s.Migrate(t.Context()); err == nil || !strings.Contains(err.Error(), "name a database") {
 		t.Errorf("Migrate: %v, want an error that says what is missing", err)
+	}
+}
+
+// A transaction that began to see before somebody else sent the same event finds
+// it taken and not there: the host is told to make it again.
+func TestSendInOfAnEventThatMySQLHides(t *testing.T) {
+	t.Parallel()
+	s, db := mysql.fresh(t)
+	cfg := sender.Config{Store: s, Redis: testenv.Redis(t).Client()}
+	snd, err := sender.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	event := sender.Event{ID: "order-17", Tenant: "acme", Type: "order.paid", Payload: []byte(`{}`)}
+	tx := mustBegin(t, db)
+	defer tx.Rollback()
+	if _, err := s.Tx(tx).GetEvent(t.Context(), "acme", event.ID); !errors.Is(err, store.ErrNotFound) {
+		t.Fatalf("before anybody sent it: %v", err)
+	}
+	if _, err := snd.Send(t.Context(), event); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := sender.SendIn(t.Context(), snd, s.Tx(tx), event); !errors.Is(err, store.ErrConflict) {
+		t.Errorf("in the old transaction: %v, want ErrConflict", err)
+	}
+	again := mustBegin(t, db)
+	defer again.Rollback()
+	if receipt, err := sender.SendIn(t.Context(), snd, s.Tx(again), event); err != nil || !receipt.Duplicate {
+		t.Errorf("in a new transaction: %+v, %v; want a duplicate", receipt, err)
 	}
 }
