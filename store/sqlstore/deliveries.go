@@ -36,10 +36,6 @@ func (s *Store) updateDelivery(ctx context.Context, d store.Delivery, a *store.A
 	}
 	args = append(args, d.Tenant, d.ID, given)
 	return s.write(ctx, func(q Querier) error {
-		n, err := q.Exec(ctx, s.deliveries.update, args...)
-		if err == nil && n == 0 {
-			err = missed(ctx, q, s.deliveries.version, d.Tenant, d.ID, given)
-		}
-		return err
+		return s.deliveries.change(ctx, q, s.deliveries.update, args, d.Tenant, d.ID, given)
 	})
 }

@@ -39,11 +39,7 @@ func (s *Store) replaceEndpoint(ctx context.Context, q Querier, e store.Endpoint
 	if err != nil {
 		return err
 	}
-	n, err := q.Exec(ctx, s.endpoints.update, append(args, e.Tenant, e.ID, given)...)
-	if err == nil && n == 0 {
-		err = missed(ctx, q, s.endpoints.version, e.Tenant, e.ID, given)
-	}
-	return err
+	return s.endpoints.change(ctx, q, s.endpoints.update, append(args, e.Tenant, e.ID, given), e.Tenant, e.ID, given)
 }
 
 // GetEndpoint implements [store.EndpointStore].

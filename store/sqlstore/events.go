@@ -109,9 +109,6 @@ func (s *Store) createAlone(ctx context.Context, c *creation) error {
 		return s.transact(ctx, func(q Querier) error { return s.createIn(ctx, q, c) })
 	}
 	return s.write(ctx, func(q Querier) error {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
 		var events int
 		err := queryOne(ctx, q, s.queries.createEvent, append(slices.Clip(c.event), c.deliveries), &events)
 		switch {

@@ -119,12 +119,9 @@ func (s *Store) recordAlone(ctx context.Context, r *recording) error {
 		return s.transact(ctx, func(q Querier) error { return s.recordIn(ctx, q, r) })
 	}
 	return s.write(ctx, func(q Querier) error {
-		n, err := q.Exec(ctx, s.queries.record, slices.Concat(r.update, r.attempt)...)
+		err := s.deliveries.change(ctx, q, s.queries.record, slices.Concat(r.update, r.attempt), r.tenant, r.id, r.given)
 		if isDuplicate(err) {
 			return r.exists()
-		}
-		if err == nil && n == 0 {
-			err = missed(ctx, q, s.deliveries.version, r.tenant, r.id, r.given)
 		}
 		return err
 	})
@@ -133,14 +130,11 @@ func (s *Store) recordAlone(ctx context.Context, r *recording) error {
 // recordIn makes a recording in two statements, both or neither of which are
 // taken back by whoever began the transaction.
 func (s *Store) recordIn(ctx context.Context, q Querier, r *recording) error {
-	n, err := q.Exec(ctx, s.deliveries.update, r.update...)
-	if err == nil && n == 0 {
-		err = missed(ctx, q, s.deliveries.version, r.tenant, r.id, r.given)
-	}
+	err := s.deliveries.change(ctx, q, s.deliveries.update, r.update, r.tenant, r.id, r.given)
 	if err != nil {
 		return err
 	}
-	n, err = affected(ctx, q, s.attempts.insert, r.attempt...)
+	n, err := affected(ctx, q, s.attempts.insert, r.attempt...)
 	if err == nil && n == 0 {
 		err = r.exists()
 	}

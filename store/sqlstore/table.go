@@ -138,10 +138,15 @@ func getRecord[T any](ctx context.Context, s *Store, t *table[T], tenant, id str
 	return record, nil
 }
 
-// missed says why an update of that version met no row.
-func missed(ctx context.Context, q Querier, versionQuery, tenant, id string, given int64) error {
+// change runs a statement that updates the record if it has the given version,
+// and says why if it met no row.
+func (t *table[T]) change(ctx context.Context, q Querier, statement string, args []any, tenant, id string, given int64) error {
+	n, err := q.Exec(ctx, statement, args...)
+	if err != nil || n > 0 {
+		return err
+	}
 	var stored int64
-	if err := queryOne(ctx, q, versionQuery, []any{tenant, id}, &stored); err != nil {
+	if err := queryOne(ctx, q, t.version, []any{tenant, id}, &stored); err != nil {
 		return err
 	}
 	return versionConflict(stored, given)
