@@ -81,11 +81,11 @@ type DeliveryStore interface {
 	// CreatedAt, then ID, both descending.
 	ListDeliveries(ctx context.Context, f DeliveryFilter) (Page[Delivery], error)
 
-	// ListDue returns the pending deliveries of all tenants whose
-	// NextAttemptAt is before f.Before, the longest overdue first: by
-	// NextAttemptAt, then ID, both ascending. A delivery whose NextAttemptAt is
-	// zero is not due. It is called every few seconds and must not read those
-	// that are not due.
+	// ListDue returns the pending deliveries, of all tenants or of one
+	// endpoint, whose NextAttemptAt is before f.Before, the longest overdue
+	// first: by NextAttemptAt, then ID, both ascending. A delivery whose
+	// NextAttemptAt is zero is not due. It is called every few seconds and must
+	// not read those that are not due, nor those of other endpoints.
 	ListDue(ctx context.Context, f DueFilter) (Page[Delivery], error)
 
 	// UpdateDelivery writes d, compare-and-swap on d.Version, stores it with
@@ -157,6 +157,10 @@ type DeliveryFilter struct {
 type DueFilter struct {
 	// Before is required.
 	Before time.Time
+	// Tenant and EndpointID, which are set both or neither, narrow it to one
+	// endpoint's deliveries.
+	Tenant     string
+	EndpointID string
 	// Limit is the most items to return. Defaults to DefaultLimit.
 	Limit int
 	// Cursor continues a list: Next of the page before. Before may differ.

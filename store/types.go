@@ -39,6 +39,8 @@ type Endpoint struct {
 	Headers http.Header
 	// Timeout bounds one attempt. Zero means the profile's timeout.
 	Timeout time.Duration
+	// RateLimit bounds how often it is sent to. Zero means the profile's bound.
+	RateLimit RateLimit
 	// Disabled endpoints get nothing: no deliveries are created for them, and
 	// those that are pending are canceled.
 	Disabled bool
@@ -46,12 +48,28 @@ type Endpoint struct {
 	DisabledReason string
 	// DisabledAt is when it was disabled; zero while enabled.
 	DisabledAt time.Time
+	// FailingSince is when one of its deliveries was exhausted, if no attempt
+	// has succeeded since; zero while it is well. The sender keeps it.
+	FailingSince time.Time
+	// PausedUntil is when the next attempt may be made, if it has asked for a
+	// pause (Retry-After). The sender keeps it.
+	PausedUntil time.Time
 	// CreatedAt is when it was created.
 	CreatedAt time.Time
 	// UpdatedAt is when it was last changed.
 	UpdatedAt time.Time
 	// Version counts the writes, for compare-and-swap. See [EndpointStore].
 	Version int64
+}
+
+// RateLimit bounds how often requests are made, over all worker processes. The
+// zero value is no bound.
+type RateLimit struct {
+	// PerSecond is how many requests a second are made in the long run; less
+	// than one is fine.
+	PerSecond float64
+	// Burst is how many may be made at once after a rest. Zero means one.
+	Burst int
 }
 
 // Subscribes reports whether the endpoint's EventTypes cover eventType. It
@@ -157,6 +175,9 @@ type Event struct {
 	// ContentType is the request's Content-Type. Empty means
 	// "application/json".
 	ContentType string
+	// Hops counts the webhooks that led to this event, one causing the next.
+	// Zero means that none did.
+	Hops int
 	// CreatedAt is when the event was accepted.
 	CreatedAt time.Time
 }
@@ -318,6 +339,8 @@ type Attempt struct {
 	// RemoteAddr is the address (ip:port) the request went to; empty if there
 	// was no connection.
 	RemoteAddr string
+	// ConnReused reports whether the connection had been used before.
+	ConnReused bool
 	// Timing says how long each phase took.
 	Timing Timing
 }

@@ -24,7 +24,7 @@ func (s *Store) ListDue(ctx context.Context, f store.DueFilter) (page store.Page
 			if !d.NextAttemptAt.Before(f.Before) {
 				return false
 			}
-			if after != nil && k == *after {
+			if after != nil && k == *after || f.EndpointID != "" && (d.Tenant != f.Tenant || d.EndpointID != f.EndpointID) {
 				return true
 			}
 			if len(page.Items) == limit {
