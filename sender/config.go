@@ -55,9 +55,22 @@ type Config struct {
 	Shards int
 
 	// Concurrency is the number of attempts that RunWorkers makes at once in
-	// this process, 1 to 100000.
+	// this process, 1 to 100000, without those that are slow.
 	// Defaults to 64.
 	Concurrency int
+
+	// SlowConcurrency is the number of attempts in this process, beside those,
+	// that have waited for an answer for 500 ms or are for an endpoint that let the
+	// last one time out, 1 to 100000. Each takes 40 to 80 KB of memory and its
+	// payload.
+	// Defaults to 8 times Concurrency.
+	SlowConcurrency int
+
+	// EndpointConcurrency is the number of attempts at once to one endpoint in
+	// this process, at most Concurrency. An endpoint earns them by answering; one
+	// that lets an attempt time out gets one at a time until it answers.
+	// Defaults to half of Concurrency.
+	EndpointConcurrency int
 
 	// ShutdownTimeout bounds how long RunWorkers waits for attempts under way
 	// once its context is done. Those that take longer are cut off, which is no
@@ -147,6 +160,12 @@ type Profile struct {
 	// Defaults to 15 s.
 	Timeout time.Duration
 
+	// RateLimit bounds how often each endpoint is sent to, over all processes.
+	// An endpoint may have its own. What is over the limit waits in the Store and
+	// uses up no attempt. Pings are not counted.
+	// Defaults to no bound.
+	RateLimit store.RateLimit
+
 	// IDHeader, if set, is a header that carries the event's id, for schemes
 	// that send none themselves: the same in every attempt, so that receivers
 	// can tell duplicates.
@@ -160,6 +179,8 @@ const (
 	minTimeout = 100 * time.Millisecond
 	// MaxTimeout is the longest timeout that a profile or endpoint may have.
 	MaxTimeout = 60 * time.Second
+
+	maxConcurrency = 100_000
 )
 
 // withDefaults returns a copy in which no field is zero that has a default.
@@ -172,6 +193,8 @@ func (c Config) withDefaults() Config {
 	c.Queue = cmp.Or(c.Queue, "outhook")
 	c.Shards = cmp.Or(c.Shards, 4)
 	c.Concurrency = cmp.Or(c.Concurrency, 64)
+	c.SlowConcurrency = cmp.Or(c.SlowConcurrency, min(8*c.Concurrency, maxConcurrency))
+	c.EndpointConcurrency = cmp.Or(c.EndpointConcurrency, (c.Concurrency+1)/2)
 	c.ShutdownTimeout = cmp.Or(c.ShutdownTimeout, c.longestTimeout()+5*time.Second)
 	c.SweepInterval = cmp.Or(c.SweepInterval, 5*time.Second)
 	c.MaxPayload = cmp.Or(c.MaxPayload, 1<<20)
@@ -218,7 +241,10 @@ func (c Config) validate() error {
 	}
 	f.check(validName(c.Queue, 64), "Config.Queue", fmt.Sprintf("%q", c.Queue), nameBound(64))
 	f.check(within(c.Shards, 1, 64), "Config.Shards", c.Shards, "1 to 64")
-	f.check(within(c.Concurrency, 1, 100_000), "Config.Concurrency", c.Concurrency, "1 to 100000")
+	f.check(within(c.Concurrency, 1, maxConcurrency), "Config.Concurrency", c.Concurrency, "1 to 100000")
+	f.check(within(c.SlowConcurrency, 1, maxConcurrency), "Config.SlowConcurrency", c.SlowConcurrency, "1 to 100000")
+	f.check(within(c.EndpointConcurrency, 1, c.Concurrency), "Config.EndpointConcurrency", c.EndpointConcurrency,
+		fmt.Sprintf("1 to %d (Config.Concurrency)", c.Concurrency))
 	f.check(c.ShutdownTimeout > 0, "Config.ShutdownTimeout", c.ShutdownTimeout, "more than 0")
 	f.check(within(c.SweepInterval, time.Second, time.Hour), "Config.SweepInterval", c.SweepInterval, "1s to 1h")
 	c.checkRetention(&f, "Config.Retention", c.Retention)
@@ -267,6 +293,7 @@ func (p Profile) validate(f *faults, field string) {
 		f.add(field+".Retry", fmt.Sprintf("is faulty (%v)", err), "a valid policy")
 	}
 	f.check(within(p.Timeout, minTimeout, MaxTimeout), field+".Timeout", p.Timeout, "100ms to 1m0s")
+	validateRate(f, field+".RateLimit", p.RateLimit)
 	p.validateHeader(f, field+".IDHeader", p.IDHeader)
 	p.validateHeader(f, field+".TypeHeader", p.TypeHeader)
 	if p.IDHeader != "" && http.CanonicalHeaderKey(p.IDHeader) == http.CanonicalHeaderKey(p.TypeHeader) {
@@ -291,6 +318,20 @@ func (c Config) profile(e store.Endpoint) (Profile, bool) {
 	}
 	p, ok := c.Profiles[e.Profile]
 	return p, ok
+}
+
+// rateLimit returns the limit that holds for e.
+func (c Config) rateLimit(e store.Endpoint) store.RateLimit {
+	if e.RateLimit.PerSecond > 0 {
+		return e.RateLimit
+	}
+	p, _ := c.profile(e)
+	return p.RateLimit
+}
+
+func validateRate(f *faults, field string, r store.RateLimit) {
+	f.check(r.PerSecond == 0 || within(r.PerSecond, 0.001, 100_000), field+".PerSecond", r.PerSecond, "0, or 0.001 to 100000")
+	f.check(within(r.Burst, 0, 100_000), field+".Burst", r.Burst, "0 to 100000")
 }
 
 func within[T cmp.Ordered](value, low, high T) bool { return low <= value && value <= high }

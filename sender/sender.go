@@ -242,7 +242,7 @@ func (e *engine) enqueueAll(ctx context.Context, deliveries []store.Delivery) en
 	}
 	work := func() {
 		for d, ok := take(); ok; d, ok = take() {
-			added, err := e.queue.Enqueue(ctx, ref(d), d.EndpointID, d.NextAttemptAt)
+			added, err := e.queue.Enqueue(ctx, ref(d), d.NextAttemptAt)
 			if err == nil {
 				e.enqueues.Add(1)
 			}
@@ -268,7 +268,7 @@ func (e *engine) enqueueAll(ctx context.Context, deliveries []store.Delivery) en
 }
 
 func ref(d store.Delivery) queue.Ref {
-	return queue.Ref{Tenant: d.Tenant, Delivery: d.ID, Round: d.Round}
+	return queue.Ref{Tenant: d.Tenant, Endpoint: d.EndpointID, Delivery: d.ID, Round: d.Round}
 }
 
 // newEvent returns the record of e.

@@ -2,7 +2,9 @@ package sender
 
 import (
 	"context"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/outhook/outhook/internal/queue"
@@ -29,7 +31,8 @@ type sweeper struct {
 const (
 	sweepPage    = 500
 	sweepTimeout = 30 * time.Second // of listing a page
-	// sweepIdlePages is how many pages without a find end a sweep.
+	// sweepIdlePages is how many pages without a find end a sweep. What is parked
+	// counts for a quarter: it can lie in front of everything else for days.
 	sweepIdlePages = 4
 )
 
@@ -66,47 +69,69 @@ func (s *sweeper) sweep(ctx context.Context) (added int, err error) {
 	if s.cursor == "" {
 		ends++
 	}
-	for idle := 0; idle < sweepIdlePages && ends < 2; {
+	for idle := 0; idle < sweepIdlePages*sweepPage && ends < 2; {
 		if s.cursor == "" {
 			s.before = now().Add(-s.cfg.SweepInterval)
 		}
-		n, next, err := s.page(ctx)
-		added += n
+		p, err := s.page(ctx)
+		added += p.added
 		if err != nil {
 			return added, err
 		}
-		if n == 0 {
-			idle++
+		if p.added == 0 {
+			idle += sweepPage - p.parked*3/4
 		}
-		if next == "" {
+		if p.next == "" {
 			ends++
 		}
-		s.cursor = next
+		s.cursor = p.next
 	}
 	return added, nil
 }
 
-// page gives the deliveries of the page at the cursor a task where they have none,
-// and returns the cursor of the next.
-func (s *sweeper) page(ctx context.Context) (added int, next string, err error) {
+// page gives the deliveries of the page at the cursor a task where they have none.
+func (s *sweeper) page(ctx context.Context) (p swept, err error) {
 	listCtx, cancel := context.WithTimeout(ctx, sweepTimeout)
 	defer cancel()
 	page, err := s.cfg.Store.ListDue(listCtx, store.DueFilter{Before: s.before, Limit: sweepPage, Cursor: s.cursor})
 	if err != nil {
-		return 0, "", err
+		return swept{}, err
 	}
-	wakeups := make([]queue.Wakeup, len(page.Items))
+	refs := make([]queue.Ref, len(page.Items))
 	for i, d := range page.Items {
-		wakeups[i] = queue.Wakeup{Ref: ref(d), Endpoint: d.EndpointID}
+		refs[i] = ref(d)
 	}
-	indexes, err := s.queue.Lost(ctx, wakeups)
+	indexes, err := s.queue.Lost(ctx, refs)
 	if err != nil {
-		return 0, "", err
+		return swept{}, err
 	}
-	lost := make([]store.Delivery, len(indexes))
-	for i, index := range indexes {
-		lost[i] = page.Items[index]
+	parked, err := s.parked(ctx, refs, indexes)
+	if err != nil {
+		return swept{}, err
+	}
+	var lost []store.Delivery
+	for _, i := range indexes {
+		if !parked[refs[i].Of()] {
+			lost = append(lost, page.Items[i])
+		}
 	}
 	result := s.enqueueAll(ctx, lost)
-	return result.added, page.Next, result.err
+	return swept{added: result.added, parked: len(indexes) - len(lost), next: page.Next}, result.err
+}
+
+// swept is what came of a page.
+type swept struct {
+	added  int // that were lost
+	parked int // that a process starts when their endpoint takes more
+	next   string
+}
+
+// parked returns those endpoints of the deliveries without a task that a process
+// has claimed.
+func (s *sweeper) parked(ctx context.Context, refs []queue.Ref, indexes []int) (map[queue.Endpoint]bool, error) {
+	of := map[queue.Endpoint]bool{}
+	for _, i := range indexes {
+		of[refs[i].Of()] = true
+	}
+	return s.queue.Claimed(ctx, slices.Collect(maps.Keys(of)))
 }

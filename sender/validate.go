@@ -171,6 +171,7 @@ func (c Config) validateEndpoint(e store.Endpoint) error {
 	}
 	f.check(e.Timeout == 0 || within(e.Timeout, minTimeout, MaxTimeout), "Endpoint.Timeout", e.Timeout,
 		"0 for the profile's, or 100ms to 1m0s")
+	validateRate(&f, "Endpoint.RateLimit", e.RateLimit)
 	profile, ok := c.profile(e)
 	if !ok {
 		f.add("Endpoint.Profile", fmt.Sprintf("is %q", e.Profile), "empty, or the name of a profile in Config.Profiles")

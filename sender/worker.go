@@ -34,7 +34,7 @@ func RunWorkers(ctx context.Context, cfg Config) error {
 	w := &worker{
 		engine:    e,
 		transport: e.cfg.Transport,
-		slots:     make(chan struct{}, e.cfg.Concurrency),
+		lanes:     newLanes(ctx, e),
 		stop:      ctx.Done(),
 		held:      map[string]struct{}{},
 		// Some records that always fail must not keep everybody from the others.
@@ -49,21 +49,38 @@ func RunWorkers(ctx context.Context, cfg Config) error {
 	var keeping sync.WaitGroup
 	keeping.Go(func() { newSweeper(e).run(ctx) })
 	keeping.Go(func() { purger{e}.run(ctx) })
+	stopLanes := w.runLanes(ctx, &keeping)
 	err = e.queue.Run(ctx, queue.RunOptions{
 		Handlers:        e.cfg.Concurrency + waitingRoom,
 		ShutdownTimeout: e.cfg.ShutdownTimeout,
 	}, w.handle)
 	cancel()
+	stopLanes()
 	keeping.Wait()
 	w.log.Info("Workers: Stopped")
 	return err
+}
+
+// runLanes starts what is parked, until ctx is done. The function it returns waits
+// for what was started, within the ShutdownTimeout.
+func (w *worker) runLanes(ctx context.Context, keeping *sync.WaitGroup) (stop func()) {
+	workCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	w.lanes.isHeld = w.holds
+	w.lanes.start = func(ref queue.Ref, p *permit) { w.handleParked(workCtx, ref, p) }
+	keeping.Go(func() { w.lanes.run(ctx) })
+	return func() {
+		late := time.AfterFunc(w.cfg.ShutdownTimeout, cancel)
+		w.lanes.leave()
+		late.Stop()
+		cancel()
+	}
 }
 
 // worker makes the attempts of one RunWorkers.
 type worker struct {
 	*engine
 	transport http.RoundTripper
-	slots     chan struct{}   // one for each attempt under way
+	lanes     *lanes
 	stop      <-chan struct{} // closed when no more work is to begin
 
 	loads gate // closed while the Store cannot be read
@@ -88,14 +105,55 @@ func (w *worker) handle(ctx context.Context, ref queue.Ref) error {
 		return &queue.Again{Wait: time.Second, Err: errBusy}
 	}
 	defer w.release(ref.Delivery)
+	return w.work(ctx, ref, nil)
+}
+
+// handleParked does the same for a delivery that was parked, and has no task. If
+// it needs one, and gets none, the sweeper or its lane finds it.
+func (w *worker) handleParked(ctx context.Context, ref queue.Ref, p *permit) {
+	if !w.hold(ref.Delivery) {
+		p.end()
+		return
+	}
+	defer w.release(ref.Delivery)
+	again, ok := errors.AsType[*queue.Again](w.work(ctx, ref, p))
+	if !ok || errors.Is(again, errStopping) {
+		return
+	}
+	at := time.Now().Add(again.Wait)
+	for range parkedTries {
+		added, err := w.queue.Enqueue(ctx, ref, at)
+		if added || err != nil || !w.sleep(ctx, parkedRest) {
+			return
+		}
+		// The task that it had before it was parked is about to end.
+	}
+}
+
+const (
+	parkedTries = 5
+	parkedRest  = 100 * time.Millisecond
+)
+
+// work makes the attempt when it is due. A permit that is given is for the first
+// look.
+func (w *worker) work(ctx context.Context, ref queue.Ref, p *permit) error {
 	for {
 		// While the Store is down tasks wait here, and the rest in Redis.
 		for wait := w.loads.wait(); wait > 0; wait = w.loads.wait() {
 			if !w.sleep(ctx, wait) {
-				return &queue.Again{Err: errStopping}
+				return stopped(p)
 			}
 		}
-		wait, err := w.attemptIfDue(ctx, ref)
+		if p == nil {
+			var err error
+			if p, err = w.lanes.enter(ctx, ref); p == nil {
+				w.loads.unused()
+				return err
+			}
+		}
+		wait, err := w.attemptIfDue(ctx, ref, p)
+		p = nil
 		if !errors.Is(err, errNotDue) {
 			return err
 		}
@@ -108,14 +166,17 @@ func (w *worker) handle(ctx context.Context, ref queue.Ref) error {
 	}
 }
 
-// attemptIfDue takes a slot and makes the attempt. If it is not due it returns
-// errNotDue and the wait: nobody waits for the time with a slot in hand.
-func (w *worker) attemptIfDue(ctx context.Context, ref queue.Ref) (time.Duration, error) {
-	if !w.takeSlot(ctx) {
-		w.loads.unused()
-		return 0, &queue.Again{Err: errStopping}
+func stopped(p *permit) error {
+	if p != nil {
+		p.end()
 	}
-	defer func() { <-w.slots }()
+	return &queue.Again{Err: errStopping}
+}
+
+// attemptIfDue makes the attempt, and gives the permit back. If it is not due it
+// returns errNotDue and the wait: nobody waits for the time with a permit in hand.
+func (w *worker) attemptIfDue(ctx context.Context, ref queue.Ref, p *permit) (time.Duration, error) {
+	defer p.end()
 	job, found, err := w.load(ctx, ref)
 	if err != nil || !found {
 		return 0, err
@@ -127,10 +188,17 @@ func (w *worker) attemptIfDue(ctx context.Context, ref queue.Ref) (time.Duration
 	if wait := time.Until(d.NextAttemptAt); wait > 0 {
 		return wait, errNotDue
 	}
+	if job.Endpoint != nil {
+		p.see(*job.Endpoint)
+	}
 	if reason := unservable(job); reason != "" {
 		return 0, w.cancel(ctx, d, reason)
 	}
-	return 0, w.deliver(ctx, job)
+	if p.blocked() || !p.turn(ctx, w.cfg.rateLimit(*job.Endpoint)) {
+		p.putBack(ref)
+		return 0, nil
+	}
+	return 0, w.deliver(ctx, job, p)
 }
 
 // load reads what the attempt needs. A delivery that is not in the Store has no
@@ -157,28 +225,12 @@ func (w *worker) load(ctx context.Context, ref queue.Ref) (job store.Job, found 
 	return store.Job{}, false, storeFailed()
 }
 
-// takeSlot waits for a slot, and reports false if the workers stop meanwhile or
-// asynq has given the task up.
-func (w *worker) takeSlot(ctx context.Context) bool {
-	select {
-	case <-w.stop:
-		return false
-	case <-ctx.Done():
-		return false
-	case w.slots <- struct{}{}:
-	}
-	select {
-	case <-w.stop: // both were ready
-		<-w.slots
-		return false
-	default:
-		return true
-	}
-}
-
 // deliver makes an attempt and records it.
-func (w *worker) deliver(ctx context.Context, job store.Job) error {
+func (w *worker) deliver(ctx context.Context, job store.Job, p *permit) error {
+	p.ask()
 	r := w.attempt(ctx, w.transport, job)
+	pause := w.pauseOf(r)
+	p.hear(r, pause)
 	if r.cutOff {
 		// That says nothing about the endpoint.
 		w.log.Info("Worker: Attempt cut off; it will be made again", "delivery", job.Delivery.ID)
@@ -189,6 +241,9 @@ func (w *worker) deliver(ctx context.Context, job store.Job) error {
 		w.log.Error("Worker: An attempt was made and could not be recorded; it will be made again",
 			"delivery", job.Delivery.ID, "error", err)
 		return storeFailed()
+	}
+	if pause > 0 {
+		p.see(w.pauseEndpoint(ctx, *job.Endpoint, r.attempt.EndedAt.Add(pause)))
 	}
 	if d.State != store.Pending || d.Round != job.Delivery.Round {
 		return nil
@@ -265,6 +320,13 @@ func (w *worker) hold(id string) bool {
 	}
 	w.held[id] = struct{}{}
 	return true
+}
+
+func (w *worker) holds(id string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	_, taken := w.held[id]
+	return taken
 }
 
 func (w *worker) release(id string) {

@@ -7,12 +7,6 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Wakeup is a wake-up and the endpoint whose queue it is in.
-type Wakeup struct {
-	Ref      Ref
-	Endpoint string
-}
-
 // findLost returns which of the wake-ups will never run: asynq has no task of
 // that id, or it has lost sight of the task. Then the id is taken, but the list
 // or set that the task's state names does not have it (after an eviction, or a
@@ -53,13 +47,13 @@ return lost
 
 // Lost returns the indexes of those wake-ups that will never run unless they are
 // enqueued again. It makes a round trip for each queue, however many there are.
-func (q *Queue) Lost(ctx context.Context, wakeups []Wakeup) ([]int, error) {
-	indexes := make([][]int, q.opts.Shards) // in wakeups
+func (q *Queue) Lost(ctx context.Context, refs []Ref) ([]int, error) {
+	indexes := make([][]int, q.opts.Shards) // in refs
 	args := make([][]any, q.opts.Shards)
-	for i, w := range wakeups {
-		shard := q.shard(w.Endpoint)
+	for i, ref := range refs {
+		shard := q.shard(ref.Endpoint)
 		indexes[shard] = append(indexes[shard], i)
-		args[shard] = append(args[shard], taskID(w.Ref))
+		args[shard] = append(args[shard], taskID(ref))
 	}
 	var lost []int
 	for shard, ids := range args {

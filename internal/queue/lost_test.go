@@ -38,10 +38,10 @@ func TestLost(t *testing.T) {
 			t.Parallel()
 			b := newBench(t, 1)
 			client := b.redis.Client()
-			ref := Ref{Tenant: "t", Delivery: "dlv_1", Round: 1}
+			ref := Ref{Tenant: "t", Endpoint: "ep_1", Delivery: "dlv_1", Round: 1}
 			isLost := func(want bool) {
 				t.Helper()
-				if lost, err := b.Lost(b.ctx, []Wakeup{{ref, "ep_1"}}); err != nil || (len(lost) == 1) != want {
+				if lost, err := b.Lost(b.ctx, []Ref{ref}); err != nil || (len(lost) == 1) != want {
 					t.Fatalf("Lost = %v, %v; want it lost: %v", lost, err, want)
 				}
 			}
@@ -87,16 +87,16 @@ func TestLost(t *testing.T) {
 func TestLostOfMany(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 3)
-	var all []Wakeup
+	var all []Ref
 	var want []int
 	for i := range 100 {
-		w := Wakeup{Ref{Tenant: "t", Delivery: fmt.Sprintf("dlv_%d", i), Round: 1}, fmt.Sprintf("ep_%d", i%7)}
+		w := Ref{Tenant: "t", Endpoint: fmt.Sprintf("ep_%d", i%7), Delivery: fmt.Sprintf("dlv_%d", i), Round: 1}
 		all = append(all, w)
 		if i%3 == 0 {
 			want = append(want, i)
 			continue
 		}
-		if _, err := b.Enqueue(b.ctx, w.Ref, w.Endpoint, time.Now()); err != nil {
+		if _, err := b.Enqueue(b.ctx, w, time.Now()); err != nil {
 			t.Fatal(err)
 		}
 	}

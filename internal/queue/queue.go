@@ -58,9 +58,10 @@ const (
 	maxRetry = 1 << 20
 )
 
-// Ref names a delivery's wake-up.
+// Ref names a delivery's wake-up, and where it goes.
 type Ref struct {
 	Tenant   string `json:"t"`
+	Endpoint string `json:"e"`
 	Delivery string `json:"d"`
 	Round    int    `json:"r"`
 }
@@ -89,15 +90,15 @@ func New(opts Options) *Queue {
 }
 
 // Enqueue asks for ref's delivery to be handled at the time at, in the queue
-// of the endpoint. It reports false if the wake-up is there already.
-func (q *Queue) Enqueue(ctx context.Context, ref Ref, endpoint string, at time.Time) (bool, error) {
+// of its endpoint. It reports false if the wake-up is there already.
+func (q *Queue) Enqueue(ctx context.Context, ref Ref, at time.Time) (bool, error) {
 	payload, err := json.Marshal(ref)
 	if err != nil {
 		return false, fmt.Errorf("delivery %s: encode its task: %w", ref.Delivery, err)
 	}
 	_, err = q.client.EnqueueContext(ctx, asynq.NewTask(taskType, payload),
 		asynq.TaskID(taskID(ref)),
-		asynq.Queue(q.name(q.shard(endpoint))),
+		asynq.Queue(q.name(q.shard(ref.Endpoint))),
 		asynq.MaxRetry(maxRetry),
 		asynq.Timeout(taskTimeout),
 		asynq.ProcessAt(at.Add(-lead)),

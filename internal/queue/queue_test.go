@@ -66,7 +66,7 @@ func (b *bench) run(t *testing.T, handle Handler) (stop func()) {
 
 func (b *bench) enqueue(t *testing.T, ref Ref, at time.Time) {
 	t.Helper()
-	if added, err := b.Enqueue(b.ctx, ref, "ep_1", at); err != nil || !added {
+	if added, err := b.Enqueue(b.ctx, ref, at); err != nil || !added {
 		t.Fatalf("Enqueue = %v, %v", added, err)
 	}
 }
@@ -85,7 +85,7 @@ func receive[T any](t *testing.T, from <-chan T) T {
 func TestEnqueueTwiceIsHarmless(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 4)
-	ref := Ref{Tenant: "t", Delivery: "dlv_1", Round: 1}
+	ref := Ref{Tenant: "t", Endpoint: "ep_1", Delivery: "dlv_1", Round: 1}
 	for i, test := range []struct {
 		ref  Ref
 		at   time.Time
@@ -94,10 +94,10 @@ func TestEnqueueTwiceIsHarmless(t *testing.T) {
 		{ref, time.Now(), true},
 		{ref, time.Now(), false},
 		{ref, time.Now().Add(time.Hour), false},
-		{Ref{Tenant: "t", Delivery: "dlv_2", Round: 1}, time.Now(), true},
-		{Ref{Tenant: "t", Delivery: "dlv_1", Round: 2}, time.Now().Add(time.Hour), true},
+		{Ref{Tenant: "t", Endpoint: "ep_1", Delivery: "dlv_2", Round: 1}, time.Now(), true},
+		{Ref{Tenant: "t", Endpoint: "ep_1", Delivery: "dlv_1", Round: 2}, time.Now().Add(time.Hour), true},
 	} {
-		if added, err := b.Enqueue(b.ctx, test.ref, "ep_1", test.at); err != nil || added != test.want {
+		if added, err := b.Enqueue(b.ctx, test.ref, test.at); err != nil || added != test.want {
 			t.Errorf("enqueue %d = %v, %v; want %v", i, added, err, test.want)
 		}
 	}
@@ -111,8 +111,8 @@ func TestEndpointsSpreadOverQueues(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 4)
 	for i := range 50 {
-		ref := Ref{Tenant: "t", Delivery: fmt.Sprintf("dlv_%d", i), Round: 1}
-		if _, err := b.Enqueue(b.ctx, ref, fmt.Sprintf("ep_%d", i), time.Now()); err != nil {
+		ref := Ref{Tenant: "t", Endpoint: fmt.Sprintf("ep_%d", i), Delivery: fmt.Sprintf("dlv_%d", i), Round: 1}
+		if _, err := b.Enqueue(b.ctx, ref, time.Now()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -136,13 +136,13 @@ func TestEndpointsSpreadOverQueues(t *testing.T) {
 func TestTaskHoldsIDsAlone(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 1)
-	b.enqueue(t, Ref{Tenant: "t", Delivery: "dlv_1", Round: 3}, time.Now())
+	b.enqueue(t, Ref{Tenant: "t", Endpoint: "ep_1", Delivery: "dlv_1", Round: 3}, time.Now())
 	inspector := asynq.NewInspectorFromRedisClient(b.redis.Client())
 	info, err := inspector.GetTaskInfo("q:0", "dlv_1.3")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := string(info.Payload); got != `{"t":"t","d":"dlv_1","r":3}` {
+	if got := string(info.Payload); got != `{"t":"t","e":"ep_1","d":"dlv_1","r":3}` {
 		t.Errorf("payload = %s", got)
 	}
 	if info.MaxRetry < 1_000_000 || info.Timeout < time.Minute || info.Retention != 0 {
@@ -159,9 +159,9 @@ func TestHandlerGetsTasksInTime(t *testing.T) {
 		return nil
 	})
 	at := time.Now().Add(2 * time.Second)
-	later := Ref{Tenant: "t", Delivery: "dlv_2", Round: 1}
+	later := Ref{Tenant: "t", Endpoint: "ep_1", Delivery: "dlv_2", Round: 1}
 	b.enqueue(t, later, at)
-	now := Ref{Tenant: "t", Delivery: "dlv_1", Round: 1}
+	now := Ref{Tenant: "t", Endpoint: "ep_1", Delivery: "dlv_1", Round: 1}
 	b.enqueue(t, now, time.Now())
 	if got := receive(t, took); got != now {
 		t.Errorf("got %+v first", got)
@@ -185,7 +185,7 @@ func TestAgainComesAgain(t *testing.T) {
 		}
 		return nil
 	})
-	b.enqueue(t, Ref{Tenant: "t", Delivery: "dlv_1", Round: 1}, time.Now())
+	b.enqueue(t, Ref{Tenant: "t", Endpoint: "ep_1", Delivery: "dlv_1", Round: 1}, time.Now())
 	last := receive(t, at)
 	for _, wait := range waits {
 		next := receive(t, at)
@@ -230,7 +230,7 @@ func TestForeignTaskIsDropped(t *testing.T) {
 	if _, err := b.client.Enqueue(asynq.NewTask("other", []byte("\x00")), asynq.Queue("q:0"), asynq.TaskID("x")); err != nil {
 		t.Fatal(err)
 	}
-	want := Ref{Tenant: "t", Delivery: "dlv_1", Round: 1}
+	want := Ref{Tenant: "t", Endpoint: "ep_1", Delivery: "dlv_1", Round: 1}
 	b.enqueue(t, want, time.Now())
 	if got := receive(t, took); got != want {
 		t.Errorf("the handler got %+v", got)
@@ -249,7 +249,7 @@ func TestRunEndsItsHandlers(t *testing.T) {
 		close(ended)
 		return ctx.Err()
 	})
-	b.enqueue(t, Ref{Tenant: "t", Delivery: "dlv_1", Round: 1}, time.Now())
+	b.enqueue(t, Ref{Tenant: "t", Endpoint: "ep_1", Delivery: "dlv_1", Round: 1}, time.Now())
 	receive(t, began)
 	stop()
 	select {
@@ -266,10 +266,10 @@ func TestRedisDown(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 1)
 	b.redis.Stop()
-	if _, err := b.Enqueue(b.ctx, Ref{Delivery: "dlv_1"}, "ep_1", time.Now()); err == nil || !strings.HasPrefix(err.Error(), "delivery dlv_1: enqueue: ") {
+	if _, err := b.Enqueue(b.ctx, Ref{Endpoint: "ep_1", Delivery: "dlv_1"}, time.Now()); err == nil || !strings.HasPrefix(err.Error(), "delivery dlv_1: enqueue: ") {
 		t.Errorf("Enqueue = %v", err)
 	}
-	if _, err := b.Lost(b.ctx, []Wakeup{{Ref{Delivery: "dlv_1"}, "ep_1"}}); err == nil || !strings.HasPrefix(err.Error(), "queue q:0: look for tasks: ") {
+	if _, err := b.Lost(b.ctx, []Ref{{Endpoint: "ep_1", Delivery: "dlv_1"}}); err == nil || !strings.HasPrefix(err.Error(), "queue q:0: look for tasks: ") {
 		t.Errorf("Lost = %v", err)
 	}
 	b.redis.Start()

@@ -34,7 +34,7 @@ func (b *bench) beat(id string, at time.Time) {
 // TestReap: what is given back, and when, by readings at made-up times.
 func TestReap(t *testing.T) {
 	t.Parallel()
-	ref := Ref{Tenant: "t", Delivery: "dlv_1", Round: 1}
+	ref := Ref{Tenant: "t", Endpoint: "ep_1", Delivery: "dlv_1", Round: 1}
 	id := taskID(ref)
 	tests := map[string]struct {
 		readings []time.Duration // from the first
@@ -100,7 +100,7 @@ func TestReapers(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 1)
 	for i := range 20 {
-		ref := Ref{Tenant: "t", Delivery: fmt.Sprintf("dlv_%d", i), Round: 1}
+		ref := Ref{Tenant: "t", Endpoint: "ep_1", Delivery: fmt.Sprintf("dlv_%d", i), Round: 1}
 		b.enqueue(t, ref, time.Now())
 		b.take(t, ref, 10*time.Second)
 	}
@@ -136,7 +136,7 @@ func TestReapers(t *testing.T) {
 func TestReapWithoutRedis(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 1)
-	ref := Ref{Tenant: "t", Delivery: "dlv_1", Round: 1}
+	ref := Ref{Tenant: "t", Endpoint: "ep_1", Delivery: "dlv_1", Round: 1}
 	b.enqueue(t, ref, time.Now())
 	b.take(t, ref, 10*time.Second)
 	r := &reaper{Queue: b.Queue}
@@ -157,7 +157,7 @@ func TestRunGivesBackWhatADeadWorkerHad(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 1)
 	b.opts.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))
-	slow, orphan := Ref{Tenant: "t", Delivery: "dlv_slow", Round: 1}, Ref{Tenant: "t", Delivery: "dlv_1", Round: 1}
+	slow, orphan := Ref{Tenant: "t", Endpoint: "ep_1", Delivery: "dlv_slow", Round: 1}, Ref{Tenant: "t", Endpoint: "ep_1", Delivery: "dlv_1", Round: 1}
 	type call struct {
 		ref Ref
 		at  time.Time
@@ -194,7 +194,7 @@ func TestRunGivesBackWhatADeadWorkerHad(t *testing.T) {
 func TestReapWhatHasNoTask(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 1)
-	ref := Ref{Tenant: "t", Delivery: "dlv_1", Round: 1}
+	ref := Ref{Tenant: "t", Endpoint: "ep_1", Delivery: "dlv_1", Round: 1}
 	b.enqueue(t, ref, time.Now())
 	client := b.redis.Client()
 	client.Del(b.ctx, b.key(0, "t:"+taskID(ref)))
@@ -212,7 +212,7 @@ func TestReapWhatHasNoTask(t *testing.T) {
 			t.Errorf("reap = %d, %v; there is nothing to give back", n, err)
 		}
 	}
-	if lost, err := b.Lost(b.ctx, []Wakeup{{ref, "ep_1"}}); err != nil || len(lost) != 1 {
+	if lost, err := b.Lost(b.ctx, []Ref{ref}); err != nil || len(lost) != 1 {
 		t.Errorf("Lost = %v, %v; want it lost", lost, err)
 	}
 	b.enqueue(t, ref, time.Now())
@@ -224,7 +224,7 @@ func TestReapWhereNobodyCanBeat(t *testing.T) {
 	t.Parallel()
 	testenv.RealRedis(t) // skips without one: miniredis takes every write
 	b := newBench(t, 1)
-	ref := Ref{Tenant: "t", Delivery: "dlv_1", Round: 1}
+	ref := Ref{Tenant: "t", Endpoint: "ep_1", Delivery: "dlv_1", Round: 1}
 	b.enqueue(t, ref, time.Now())
 	b.take(t, ref, 5*time.Second)
 	client := b.redis.Client()
@@ -267,7 +267,7 @@ func (s *slowly) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Proce
 func TestReapOfASlowRedis(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 1)
-	ref := Ref{Tenant: "t", Delivery: "dlv_1", Round: 1}
+	ref := Ref{Tenant: "t", Endpoint: "ep_1", Delivery: "dlv_1", Round: 1}
 	b.enqueue(t, ref, time.Now())
 	b.take(t, ref, 5*time.Second)
 	client, hook := b.redis.Client(), &slowly{}

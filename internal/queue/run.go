@@ -53,7 +53,7 @@ func (q *Queue) Run(ctx context.Context, opts RunOptions, handle Handler) error 
 		}
 		defer running.leave()
 		var ref Ref
-		if err := json.Unmarshal(task.Payload(), &ref); err != nil {
+		if err := json.Unmarshal(task.Payload(), &ref); err != nil || ref.Endpoint == "" {
 			q.opts.Logger.Error("Queue: Dropping a task that is not one of ours", "error", err)
 			return nil
 		}

@@ -1,0 +1,333 @@
+package sender
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/outhook/outhook/internal/queue"
+	"github.com/outhook/outhook/store"
+)
+
+const (
+	// claimHold is how long a claim lasts that is not renewed, and claimMargin how
+	// much earlier its owner stops to rely on it.
+	claimHold   = 6 * time.Second
+	claimMargin = time.Second
+	// lanesTick is how often claims are renewed, and what changed is looked at.
+	lanesTick = time.Second
+	// findPage and findPages bound how much is looked through at once for what is
+	// parked: among it is what other processes have in hand.
+	findPage  = 250
+	findPages = 8
+	// claimsAtOnce bounds how many claims are renewed in one call.
+	claimsAtOnce = 500
+	// leaveTimeout bounds how long a stop waits for Redis.
+	leaveTimeout = 2 * time.Second
+)
+
+// pump starts what is parked in the lane, as far as there is room. It never
+// waits. The lock is held.
+func (ls *lanes) pump(l *lane) {
+	for !ls.closed && l.parked && !l.queued {
+		now := time.Now()
+		if !l.open(now) {
+			ls.wakeLater(l, now)
+			return
+		}
+		switch {
+		case !l.mine(now) && now.Before(l.denied), l.mine(now) && !l.waits(now):
+			return // the tick asks, or looks, once more
+		case !l.mine(now), len(l.places) == 0:
+			ls.find(l)
+			return
+		}
+		from := ls.fast
+		if l.sick {
+			from = ls.slow
+		}
+		if _, taken := from.take(func() { ls.granted(l, from) }); !taken {
+			l.queued = true
+			return
+		}
+		ls.begin(l, from)
+	}
+}
+
+// granted is called with a slot for the lane, which may have no use for it now.
+func (ls *lanes) granted(l *lane, from *slots) {
+	ls.mu.Lock()
+	l.queued = false
+	now := time.Now()
+	fits := !l.sick || from == ls.slow
+	use := !ls.closed && fits && l.open(now) && len(l.places) > 0 && l.mine(now)
+	if use {
+		ls.begin(l, from)
+	}
+	ls.pump(l)
+	ls.mu.Unlock()
+	if !use {
+		from.leave()
+	}
+}
+
+// begin starts the first of what is parked. The lock is held.
+func (ls *lanes) begin(l *lane, from *slots) {
+	ref := l.pop()
+	p := ls.admit(l)
+	p.parked, p.slots = true, from
+	l.started++
+	ls.going.Go(func() { ls.start(ref, p) })
+}
+
+// wakeLater has the lane looked at again when its pause or its turn is over. The
+// lock is held.
+func (ls *lanes) wakeLater(l *lane, now time.Time) {
+	wait := l.notBefore().Sub(now)
+	if wait <= 0 {
+		return // what is under way looks at it when it ends
+	}
+	if l.wake == nil {
+		l.wake = time.AfterFunc(wait, func() {
+			ls.mu.Lock()
+			defer ls.mu.Unlock()
+			ls.pump(l)
+		})
+		return
+	}
+	l.wake.Reset(wait)
+}
+
+// find looks into the Store for what is parked. The lock is held.
+func (ls *lanes) find(l *lane) {
+	if l.finding {
+		return
+	}
+	l.finding = true
+	ls.going.Go(func() {
+		var (
+			f   found
+			err error
+		)
+		ls.guard("Lanes", func() { f, err = ls.look(l) })
+		ls.mu.Lock()
+		defer ls.mu.Unlock()
+		l.finding = false
+		if err == nil {
+			ls.add(l, f)
+		} else if ls.ctx.Err() == nil {
+			// The tick tries again.
+			ls.log.Warn("Lanes: Could not look for parked deliveries", "endpoint", l.endpoint.ID, "error", err)
+		}
+	})
+}
+
+// found is what was found in the Store.
+type found struct {
+	claimed time.Time // until when; zero if another process has the claim
+	looked  bool
+	refs    []queue.Ref
+	more    bool
+}
+
+// look claims the endpoint, and lists what is due for it and nobody has in hand:
+// there is no wake-up for it.
+func (ls *lanes) look(l *lane) (f found, err error) {
+	ls.finds <- struct{}{}
+	defer func() { <-ls.finds }()
+	ctx, cancel := context.WithTimeout(ls.ctx, storeTimeout)
+	defer cancel()
+	now := time.Now()
+	held, err := ls.queue.Claim(ctx, ls.owner, []queue.Endpoint{l.endpoint}, claimHold)
+	if err != nil || len(held) == 0 {
+		return found{}, err
+	}
+	f.claimed = now.Add(claimHold - claimMargin)
+	ls.mu.Lock()
+	enough := len(l.places) > 0
+	ls.mu.Unlock()
+	if enough {
+		return f, nil
+	}
+	f.looked = true
+	filter := store.DueFilter{Before: now, Tenant: l.endpoint.Tenant, EndpointID: l.endpoint.ID, Limit: findPage}
+	for range findPages {
+		page, err := ls.cfg.Store.ListDue(ctx, filter)
+		if err != nil {
+			return found{}, err
+		}
+		refs := make([]queue.Ref, 0, len(page.Items))
+		for _, d := range page.Items {
+			if !ls.isHeld(d.ID) {
+				refs = append(refs, ref(d))
+			}
+		}
+		free, err := ls.queue.Lost(ctx, refs)
+		if err != nil {
+			return found{}, err
+		}
+		for _, i := range free {
+			f.refs = append(f.refs, refs[i])
+		}
+		f.more = page.Next != ""
+		if len(f.refs) > 0 || !f.more {
+			break
+		}
+		filter.Cursor = page.Next
+	}
+	return f, nil
+}
+
+// add takes in what was found, and starts it. The lock is held.
+func (ls *lanes) add(l *lane, f found) {
+	l.claimed = f.claimed
+	if f.claimed.IsZero() {
+		l.deny()
+		return
+	}
+	if f.looked {
+		l.places = append(l.places, f.refs...)
+		l.more = f.more && len(f.refs) > 0
+		l.parked = len(l.places) > 0 || l.more || l.started > 0
+	}
+	ls.pump(l)
+}
+
+// run renews claims, and takes in what others changed, until ctx is done.
+func (ls *lanes) run(ctx context.Context) {
+	defer ls.close()
+	for rest(ctx, lanesTick) {
+		ls.guard("Lanes", func() { ls.tick(ctx) })
+	}
+}
+
+func (ls *lanes) tick(ctx context.Context) {
+	parked, blocked, done := ls.survey()
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	err := ls.queue.Unclaim(ctx, ls.owner, done)
+	ls.unclaimed(done)
+	if err != nil {
+		return // Redis is away: what is under way goes on, nothing more is started
+	}
+	for some := range slices.Chunk(parked, claimsAtOnce) {
+		now := time.Now()
+		held, err := ls.queue.Claim(ctx, ls.owner, some, claimHold)
+		if err != nil {
+			return
+		}
+		ls.renew(some, held, now.Add(claimHold-claimMargin))
+	}
+	ls.refresh(ctx, blocked)
+}
+
+// survey returns the endpoints for which something is parked, those of them that
+// are left alone, and those for which nothing is parked any more. It forgets the
+// lanes of which there is nothing to know.
+func (ls *lanes) survey() (parked, blocked, done []queue.Endpoint) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	now := time.Now()
+	for e, l := range ls.all {
+		if !l.parked && !l.finding && !l.claimed.IsZero() {
+			l.claimed, l.finding = time.Time{}, true // nobody claims it meanwhile
+			done = append(done, e)
+		}
+		switch {
+		case l.parked:
+			parked = append(parked, e)
+			if l.mine(now) && !l.open(now) {
+				blocked = append(blocked, e)
+			}
+		case l.forgettable(now):
+			delete(ls.all, e)
+		}
+	}
+	return parked, blocked, done
+}
+
+// unclaimed takes note that claims have ended.
+func (ls *lanes) unclaimed(done []queue.Endpoint) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	for _, e := range done {
+		l := ls.all[e]
+		l.finding = false
+		ls.pump(l)
+	}
+}
+
+// renew takes note of which claims this process has.
+func (ls *lanes) renew(asked, held []queue.Endpoint, until time.Time) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	has := map[queue.Endpoint]bool{}
+	for _, e := range held {
+		has[e] = true
+	}
+	for _, e := range asked {
+		l := ls.all[e]
+		if !has[e] {
+			l.deny()
+			continue
+		}
+		l.claimed = until
+		// Other processes park, too, and what they parked may go first.
+		l.more = true
+		ls.pump(l)
+	}
+}
+
+// refresh reads the endpoints that are left alone: if they have become others,
+// or somebody ended their pause, they are so no more.
+func (ls *lanes) refresh(ctx context.Context, blocked []queue.Endpoint) {
+	for _, at := range blocked {
+		e, err := ls.cfg.Store.GetEndpoint(ctx, at.Tenant, at.ID)
+		gone := errors.Is(err, store.ErrNotFound)
+		if err != nil && !gone {
+			return
+		}
+		ls.mu.Lock()
+		l := ls.all[at]
+		if gone {
+			l.renew(ls.most)
+		} else {
+			l.see(e, ls.most)
+		}
+		ls.pump(l)
+		ls.mu.Unlock()
+	}
+}
+
+// close starts nothing more.
+func (ls *lanes) close() {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	ls.closed = true
+	for _, l := range ls.all {
+		if l.wake != nil {
+			l.wake.Stop()
+		}
+	}
+}
+
+// leave waits for what was started, and leaves what is parked to other processes.
+func (ls *lanes) leave() {
+	ls.close()
+	ls.going.Wait()
+	ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)
+	defer cancel()
+	var claimed []queue.Endpoint
+	ls.mu.Lock()
+	for e, l := range ls.all {
+		if !l.claimed.IsZero() {
+			claimed = append(claimed, e)
+		}
+	}
+	ls.mu.Unlock()
+	// If this fails the claims end by themselves.
+	if err := ls.queue.Unclaim(ctx, ls.owner, claimed); err != nil {
+		ls.log.Warn("Lanes: Could not leave what is parked to other processes at once", "error", err)
+	}
+}
