@@ -83,7 +83,7 @@ func (l *lane) mine(now time.Time) bool { return now.Before(l.claimed) }
 
 // waits reports whether something is parked that goes first.
 func (l *lane) waits(now time.Time) bool {
-	return l.mine(now) && (len(l.places) > 0 || l.more)
+	return now.After(l.denied) && (len(l.places) > 0 || l.more)
 }
 
 // forgettable reports whether the lane says no more than a new one would.

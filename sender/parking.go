@@ -37,7 +37,7 @@ func (ls *lanes) pump(l *lane) {
 			return
 		}
 		switch {
-		case !l.mine(now) && now.Before(l.denied), l.mine(now) && !l.waits(now):
+		case now.Before(l.denied), l.mine(now) && !l.waits(now):
 			return // the tick asks, or looks, once more
 		case !l.mine(now), len(l.places) == 0:
 			ls.find(l)
@@ -181,11 +181,11 @@ func (ls *lanes) look(l *lane) (f found, err error) {
 
 // add takes in what was found, and starts it. The lock is held.
 func (ls *lanes) add(l *lane, f found) {
-	l.claimed = f.claimed
 	if f.claimed.IsZero() {
 		l.deny()
 		return
 	}
+	l.claimed, l.denied = f.claimed, time.Time{}
 	if f.looked {
 		l.places = append(l.places, f.refs...)
 		l.more = f.more && len(f.refs) > 0
@@ -272,7 +272,7 @@ func (ls *lanes) renew(asked, held []queue.Endpoint, until time.Time) {
 			l.deny()
 			continue
 		}
-		l.claimed = until
+		l.claimed, l.denied = until, time.Time{}
 		// Other processes park, too, and what they parked may go first.
 		l.more = true
 		ls.pump(l)
