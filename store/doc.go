@@ -27,6 +27,7 @@
 //   - Records belong to a tenant. An id of another tenant does not exist.
 //   - Times come back as the same instant, exact to the microsecond; the zero
 //     time comes back as the zero time. The location may differ.
+//   - Numbers come back exactly: a float64 as the same float64.
 //   - A nil slice or map may come back empty and an empty one nil. Bytes come
 //     back exactly.
 //   - Strings are valid UTF-8 without NUL: the caller sees to that, also for

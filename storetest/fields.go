@@ -7,9 +7,9 @@ import (
 )
 
 // The cases of this file write records in which every field has a value of its
-// own, and read them back in every way there is. Two seeds, because a bool
+// own, and read them back in every way there is. Three seeds, because a bool
 // that is true everywhere could have been kept in the column of another.
-var seeds = []int{1, 2}
+var seeds = []int{1, 2, 3}
 
 var fieldCases = []testCase{
 	{"PutEndpoint/EveryField", "What goes in comes back: every field of an Endpoint.", endpointFields},

@@ -72,6 +72,12 @@ func valueMutants() []mutant {
 				e.ContentType = "application/json"
 			}
 		}}), "Event.ContentType"},
+		{"float64 kept as float32", []string{"Values/Numbers"}, breakReads(reads{endpoint: func(_ string, e *store.Endpoint) {
+			e.RateLimit.PerSecond = float64(float32(e.RateLimit.PerSecond))
+		}}), "PerSecond"},
+		{"a bool kept in the column of another", []string{"UpdateDelivery/EveryAttemptField"}, breakReads(reads{attempt: func(_ string, a *store.Attempt) {
+			a.ConnReused = a.Succeeded
+		}}), "ConnReused"},
 		{"closed set of error classes", []string{"Values/Words"}, breakReads(reads{attempt: func(_ string, a *store.Attempt) {
 			if a.ErrorClass == "one_of_tomorrow" {
 				a.ErrorClass = store.ErrorOther

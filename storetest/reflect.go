@@ -26,16 +26,17 @@ var words = map[reflect.Type]string{
 // that drops one or mixes up two is found out.
 type filler struct {
 	n int
-	// flag is the next bool. They alternate: with two passes that begin
-	// differently each field is true once, and two fields differ once.
-	flag bool
+	// bools counts those of the type. Three seeds in a row give each of the
+	// first six a sequence of its own, neither all true nor all false.
+	bools int
+	seed  int
 }
 
 // filled returns a T without a zero field, except for bools. Different seeds
 // give different values.
 func filled[T any](seed int) T {
 	var v T
-	f := filler{n: seed * 100, flag: seed%2 == 1}
+	f := filler{n: seed * 100, seed: seed}
 	f.fill(reflect.TypeFor[T]().Name(), reflect.ValueOf(&v).Elem())
 	return v
 }
@@ -57,10 +58,12 @@ func (f *filler) fill(path string, v reflect.Value) {
 	case reflect.String:
 		v.SetString(fmt.Sprintf("%s %d", path, f.n))
 	case reflect.Bool:
-		v.SetBool(f.flag)
-		f.flag = !f.flag
+		v.SetBool((f.bools%6+1)>>(f.seed%3)&1 == 1)
+		f.bools++
 	case reflect.Int, reflect.Int64:
 		v.SetInt(int64(f.n))
+	case reflect.Float64:
+		v.SetFloat(float64(f.n) + 0.25) // exact in binary
 	case reflect.Uint8:
 		v.SetUint(uint64(f.n) & 0xff)
 	case reflect.Struct:

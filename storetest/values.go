@@ -3,6 +3,7 @@ package storetest
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"net/http"
 	"strings"
 
@@ -16,6 +17,7 @@ var valueCases = []testCase{
 	{"Values/Headers", "What goes in comes back: the values of a header, in their order.", headers},
 	{"Values/Text", "Strings are valid UTF-8 without NUL, and come back exactly.", text},
 	{"Values/Identity", `Ids and tenants are compared byte for byte: "a" is neither "A" nor "a ".`, identity},
+	{"Values/Numbers", "Numbers come back exactly: a float64 as the same float64.", numbers},
 	{"Values/Words", "Every State, Trigger, ErrorClass and Outcome comes back.", everyWord},
 }
 
@@ -132,6 +134,15 @@ func identity(p *probe) {
 		for _, id := range alike {
 			same(p, "GetEndpoint", p.getEndpoint(t, id).Description, t+"/"+id)
 		}
+	}
+}
+
+func numbers(p *probe) {
+	for i, n := range []float64{0.1, 1.0 / 3, 1e-9, 16_777_217, 123_456.789_012_345, 1e15 + 0.3} {
+		e := newEndpoint(tenant, fmt.Sprintf("ep_%d", i))
+		e.RateLimit = store.RateLimit{PerSecond: n, Burst: math.MaxInt32 - i}
+		p.putEndpoint(e)
+		same(p, "GetEndpoint: RateLimit", p.getEndpoint(tenant, e.ID).RateLimit, e.RateLimit)
 	}
 }
 

@@ -92,15 +92,16 @@ func write(t *testing.T, s store.Store) {
 	endpoint := store.Endpoint{
 		ID: "ep_1", Tenant: "ws_1", URL: "https://example.com", CreatedAt: now,
 		EventTypes: []string{"jam.*"}, Headers: map[string][]string{"Authorization": {"Bearer 1", "2"}},
-		Secrets: []store.Secret{{Value: "whsec_2"}, {Value: "whsec_1", ExpiresAt: now}},
+		Secrets:   []store.Secret{{Value: "whsec_2"}, {Value: "whsec_1", ExpiresAt: now}},
+		RateLimit: store.RateLimit{PerSecond: 0.1, Burst: 2}, FailingSince: now, PausedUntil: now,
 	}
 	gone := store.Endpoint{ID: "ep_gone", Tenant: "ws_1", CreatedAt: now}
-	event := store.Event{ID: "evt_1", Tenant: "ws_1", Payload: []byte("\x00\xff"), CreatedAt: now}
+	event := store.Event{ID: "evt_1", Tenant: "ws_1", Payload: []byte("\x00\xff"), Hops: 1, CreatedAt: now}
 	d := store.Delivery{
 		ID: "dlv_1", Tenant: "ws_1", EventID: "evt_1", EndpointID: "ep_1",
 		State: store.Pending, NextAttemptAt: now, CreatedAt: now,
 	}
-	attempt := &store.Attempt{ID: "att_1", DeliveryID: "dlv_1", Tenant: "ws_1", StartedAt: now, ResponseBody: []byte{0}}
+	attempt := &store.Attempt{ID: "att_1", DeliveryID: "dlv_1", Tenant: "ws_1", StartedAt: now, ResponseBody: []byte{0}, ConnReused: true}
 	stale := d
 	d.Version = 1
 	for i, step := range []struct {

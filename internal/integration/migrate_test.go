@@ -87,11 +87,15 @@ func TestMigrationFiles(t *testing.T) {
 			source += "?multiStatements=true"
 		}
 		db := d.open(t, source)
+		names := migrationNames(t, d.dialect)
 		for range 2 {
-			for _, name := range migrationNames(t, d.dialect) {
-				up, down := migrationFile(t, d.dialect, name)
+			for _, name := range names {
+				up, _ := migrationFile(t, d.dialect, name)
 				mustExec(t, db, up)
-				useStore(t, mustNew(t, db, d.dialect, sqlstore.Options{}))
+			}
+			useStore(t, mustNew(t, db, d.dialect, sqlstore.Options{}))
+			for _, name := range slices.Backward(names) {
+				_, down := migrationFile(t, d.dialect, name)
 				mustExec(t, db, down)
 			}
 		}

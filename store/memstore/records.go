@@ -18,6 +18,7 @@ func ownEndpoint(e store.Endpoint) *store.Endpoint {
 		e.Secrets[i].ExpiresAt = micro(e.Secrets[i].ExpiresAt)
 	}
 	e.DisabledAt, e.CreatedAt, e.UpdatedAt = micro(e.DisabledAt), micro(e.CreatedAt), micro(e.UpdatedAt)
+	e.FailingSince, e.PausedUntil = micro(e.FailingSince), micro(e.PausedUntil)
 	return &e
 }
 

@@ -146,6 +146,7 @@ var mysqlTypes = map[kind]string{
 	kindText:    "LONGTEXT CHARACTER SET utf8mb4",
 	kindJSON:    "LONGTEXT CHARACTER SET utf8mb4",
 	kindInteger: "BIGINT",
+	kindFloat:   "DOUBLE",
 	kindTime:    "BIGINT",
 	kindBool:    "BOOLEAN",
 }

@@ -18,8 +18,8 @@
 //	goose.NewProvider(goose.DialectPostgres, db, sqlstore.PostgreSQL.Migrations())
 //
 // For golang-migrate, what comes before the line "-- +goose Down" of
-// 0001_tables.sql is its 0001_tables.up.sql, and the rest 0001_tables.down.sql;
-// with MySQL it needs multiStatements=true.
+// 0001_tables.sql is its 0001_tables.up.sql, and the rest 0001_tables.down.sql,
+// and so on for each file; with MySQL it needs multiStatements=true.
 //
 // The tables may be read by anybody, and joined with the host's own. They are
 // written by this package only. The secrets of endpoints are in them as they

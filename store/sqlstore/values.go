@@ -28,6 +28,7 @@ type kind string
 const (
 	kindText    kind = "text"
 	kindInteger kind = "bigint"
+	kindFloat   kind = "double precision"
 	kindBool    kind = "boolean"
 	kindTime    kind = "timestamptz"
 	kindJSON    kind = "jsonb"
@@ -35,7 +36,7 @@ const (
 )
 
 // plain is the place of a value that databases know.
-func plain[T ~string | ~int | ~int64 | ~bool](p *T) value { return plainValue[T]{p} }
+func plain[T ~string | ~int | ~int64 | ~float64 | ~bool](p *T) value { return plainValue[T]{p} }
 
 type plainValue[T any] struct{ p *T }
 
@@ -56,6 +57,8 @@ func (v plainValue[T]) kind() kind {
 		return kindText
 	case reflect.Bool:
 		return kindBool
+	case reflect.Float64:
+		return kindFloat
 	default:
 		return kindInteger
 	}
