@@ -62,6 +62,19 @@ func CheckTenantFilter(tenant string) error {
 	return nil
 }
 
+// CheckDueFilter returns an error wrapping [ErrInvalidFilter] if f names half of
+// an endpoint: only one of Tenant and EndpointID, or AllTenants. It is for
+// implementations of Store.
+func CheckDueFilter(f DueFilter) error {
+	if (f.Tenant == "") != (f.EndpointID == "") {
+		return fmt.Errorf("%w: Tenant is %q and EndpointID is %q; set both, or neither", ErrInvalidFilter, f.Tenant, f.EndpointID)
+	}
+	if f.Tenant == AllTenants {
+		return fmt.Errorf("%w: Tenant is store.AllTenants; name the one whose endpoint it is", ErrInvalidFilter)
+	}
+	return nil
+}
+
 // AllEndpoints ranges over every endpoint that matches, page by page. It ends
 // after an error.
 func AllEndpoints(ctx context.Context, s EndpointStore, f EndpointFilter) iter.Seq2[Endpoint, error] {

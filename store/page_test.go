@@ -37,6 +37,22 @@ func TestCheckTenantFilter(t *testing.T) {
 	}
 }
 
+func TestCheckDueFilter(t *testing.T) {
+	t.Parallel()
+	for _, f := range []store.DueFilter{{}, {Tenant: "ws_1", EndpointID: "ep_1"}} {
+		if err := store.CheckDueFilter(f); err != nil {
+			t.Errorf("%+v: %v", f, err)
+		}
+	}
+	for _, f := range []store.DueFilter{
+		{Tenant: "ws_1"}, {EndpointID: "ep_1"}, {Tenant: store.AllTenants}, {Tenant: store.AllTenants, EndpointID: "ep_1"},
+	} {
+		if err := store.CheckDueFilter(f); !errors.Is(err, store.ErrInvalidFilter) {
+			t.Errorf("%+v: got error %v, want ErrInvalidFilter", f, err)
+		}
+	}
+}
+
 func TestCursorRoundTrip(t *testing.T) {
 	t.Parallel()
 	for _, want := range []store.Position{

@@ -16,8 +16,8 @@ var (
 	ErrExists = errors.New("already exists")
 	// ErrConflict: the record has changed since the caller read it.
 	ErrConflict = errors.New("changed by somebody else")
-	// ErrInvalidFilter: a filter names no tenant, or its cursor is not one
-	// that this Store gave out.
+	// ErrInvalidFilter: a filter names no tenant, or half of an endpoint, or
+	// its cursor is not one that this Store gave out.
 	ErrInvalidFilter = errors.New("invalid filter")
 )
 
@@ -85,7 +85,8 @@ type DeliveryStore interface {
 	// endpoint, whose NextAttemptAt is before f.Before, the longest overdue
 	// first: by NextAttemptAt, then ID, both ascending. A delivery whose
 	// NextAttemptAt is zero is not due. It is called every few seconds and must
-	// not read those that are not due, nor those of other endpoints.
+	// not read those that are not due, nor, for one endpoint, those of others.
+	// It returns ErrInvalidFilter as CheckDueFilter does.
 	ListDue(ctx context.Context, f DueFilter) (Page[Delivery], error)
 
 	// UpdateDelivery writes d, compare-and-swap on d.Version, stores it with
@@ -157,13 +158,15 @@ type DeliveryFilter struct {
 type DueFilter struct {
 	// Before is required.
 	Before time.Time
-	// Tenant and EndpointID, which are set both or neither, narrow it to one
-	// endpoint's deliveries.
+	// Tenant and EndpointID, which are set both or neither, narrow it to the
+	// deliveries of one endpoint. Tenant is never AllTenants: the same id in
+	// two tenants is two endpoints.
 	Tenant     string
 	EndpointID string
 	// Limit is the most items to return. Defaults to DefaultLimit.
 	Limit int
-	// Cursor continues a list: Next of the page before. Before may differ.
+	// Cursor continues a list: Next of the page before, of the same endpoint.
+	// Before may differ.
 	Cursor string
 }
 

@@ -16,6 +16,10 @@ var dueCases = []testCase{
 	{"ListDue/AllTenants", "ListDue returns the deliveries of all tenants.", dueAllTenants},
 	{"ListDue/BeforeMayDiffer", "Cursor continues a list: Before may differ.", dueBeforeMayDiffer},
 	{"ListDue/Draining", "Following Next visits every record that keeps its place exactly once, also while those of the page before are done.", dueDraining},
+	{"ListDue/Endpoint", "Tenant and EndpointID narrow it to the deliveries of one endpoint: the same id in two tenants is two endpoints.", dueOfEndpoint},
+	{"ListDue/EndpointBefore", "ListDue of one endpoint returns the deliveries whose NextAttemptAt is before f.Before. One whose NextAttemptAt is zero is not due.", dueOfEndpointBefore},
+	{"ListDue/EndpointChange", "ListDue of one endpoint goes by the State and the NextAttemptAt that a delivery has now.", dueOfEndpointChange},
+	{"ListDue/EndpointInvalid", "ErrInvalidFilter: Tenant and EndpointID of a DueFilter are set both or neither, and Tenant is never AllTenants.", dueOfEndpointInvalid},
 }
 
 func (p *probe) wantDue(what string, before time.Time, want ...string) {
@@ -115,4 +119,75 @@ func dueDraining(p *probe) {
 		}
 	}
 	same(p, "ListDue, each page done before the next", got, ids(sequence("dlv", 7), func(r record) string { return r.id }))
+}
+
+func (p *probe) wantDueOf(tenant, endpoint string, before time.Time, want ...string) {
+	p.out.Helper()
+	f := store.DueFilter{Before: before, Tenant: tenant, EndpointID: endpoint}
+	same(p, fmt.Sprintf("ListDue of %s of %s", endpoint, tenant), ids(p.due(f), deliveryID), want)
+}
+
+func dueOfEndpoint(p *probe) {
+	for _, t := range []string{"t_a", "t_b"} {
+		e := newEvent(t, "evt_1")
+		var deliveries []store.Delivery
+		for i, endpoint := range []string{"ep_2", "ep_1", "ep_2", "ep_1"} {
+			d := newDelivery(e, fmt.Sprintf("dlv_%s_%d", t, i))
+			d.EndpointID, d.NextAttemptAt = endpoint, later(-i)
+			deliveries = append(deliveries, d)
+		}
+		p.createEvent(e, deliveries...)
+	}
+	p.wantDueOf("t_a", "ep_1", later(9), "dlv_t_a_3", "dlv_t_a_1")
+	p.wantDueOf("t_a", "ep_2", later(9), "dlv_t_a_2", "dlv_t_a_0")
+	p.wantDueOf("t_b", "ep_1", later(9), "dlv_t_b_3", "dlv_t_b_1")
+	p.wantDueOf("t_a", "ep_3", later(9))
+	p.wantDueOf("t_c", "ep_1", later(9))
+	p.wantDueOf("t_a", "ep%", later(9))
+	p.wantDueOf("t%", "ep_1", later(9))
+	same(p, "ListDue of all: how many", len(p.due(store.DueFilter{Before: later(9)})), 8)
+}
+
+func dueOfEndpointBefore(p *probe) {
+	addDueOfEndpoint(p, around()...)
+	e := newEvent(tenant, "evt_never")
+	d := newDelivery(e, "never")
+	d.NextAttemptAt = time.Time{}
+	p.createEvent(e, d)
+	p.wantDueOf(tenant, "ep_1", epoch, "before")
+	p.wantDueOf(tenant, "ep_1", epoch.Add(time.Microsecond), "before", "at")
+	p.wantDueOf(tenant, "ep_1", epoch.Add(2*time.Microsecond), "before", "at", "after")
+	p.wantDueOf(tenant, "ep_1", later(-9))
+}
+
+func dueOfEndpointChange(p *probe) {
+	d := p.createDelivery(tenant, "dlv_1")
+	p.createDelivery(tenant, "dlv_2")
+	for _, state := range []store.DeliveryState{store.Succeeded, store.Failed, store.Canceled} {
+		d.State = state
+		d = p.update(d, nil)
+		p.wantDueOf(tenant, "ep_1", later(9), "dlv_2")
+		d.State = store.Pending
+		d = p.update(d, nil)
+		p.wantDueOf(tenant, "ep_1", later(9), "dlv_1", "dlv_2")
+	}
+	d.NextAttemptAt = later(5)
+	d = p.update(d, newAttempt(d, "att_1"))
+	p.wantDueOf(tenant, "ep_1", later(5), "dlv_2")
+	p.wantDueOf(tenant, "ep_1", later(6), "dlv_2", "dlv_1")
+	d.NextAttemptAt = time.Time{}
+	p.update(d, nil)
+	p.wantDueOf(tenant, "ep_1", later(9), "dlv_2")
+}
+
+func dueOfEndpointInvalid(p *probe) {
+	p.two()
+	for _, f := range []store.DueFilter{
+		{Tenant: "t_a"}, {EndpointID: "ep_1"},
+		{Tenant: store.AllTenants}, {Tenant: store.AllTenants, EndpointID: "ep_1"},
+	} {
+		f.Before = later(9)
+		_, err := p.store.ListDue(p.ctx, f)
+		p.wants(fmt.Sprintf("ListDue with Tenant %q and EndpointID %q", f.Tenant, f.EndpointID), err, store.ErrInvalidFilter)
+	}
 }

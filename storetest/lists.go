@@ -16,6 +16,7 @@ type record struct {
 }
 
 // list is one of the four list methods, reduced to what they have in common.
+// ListDue is two: of all, and of one endpoint.
 type list struct {
 	name string
 	rule string
@@ -34,6 +35,7 @@ func lists() []list {
 		{"ListDeliveries", "newest first: by CreatedAt, then ID, both descending", false, addDeliveries, pageOfDeliveries},
 		{"ListAttempts", "newest first: by StartedAt, then ID, both descending", false, addAttempts, pageOfAttempts},
 		{"ListDue", "the longest overdue first: by NextAttemptAt, then ID, both ascending", true, addDue, pageOfDue},
+		{"ListDueOfEndpoint", "the longest overdue first: by NextAttemptAt, then ID, both ascending", true, addDueOfEndpoint, pageOfDueOfEndpoint},
 	}
 }
 
@@ -63,7 +65,7 @@ func pageOfEndpoints(p *probe, limit int, cursor string) ([]record, string, erro
 }
 
 // addAllDeliveries writes them with one event: a thousand are one write.
-func addAllDeliveries(p *probe, records []record, set func(*store.Delivery, time.Time)) {
+func addAllDeliveries(p *probe, tenant string, records []record, set func(*store.Delivery, time.Time)) {
 	if len(records) == 0 {
 		return
 	}
@@ -77,7 +79,7 @@ func addAllDeliveries(p *probe, records []record, set func(*store.Delivery, time
 }
 
 func addDeliveries(p *probe, records ...record) {
-	addAllDeliveries(p, records, func(d *store.Delivery, t time.Time) {
+	addAllDeliveries(p, tenant, records, func(d *store.Delivery, t time.Time) {
 		d.CreatedAt, d.UpdatedAt, d.NextAttemptAt = t, opposite(t), opposite(t)
 	})
 }
@@ -87,14 +89,36 @@ func pageOfDeliveries(p *probe, limit int, cursor string) ([]record, string, err
 	return places(page, func(d store.Delivery) record { return record{d.ID, d.CreatedAt} }), page.Next, err
 }
 
-func addDue(p *probe, records ...record) {
-	addAllDeliveries(p, records, func(d *store.Delivery, t time.Time) {
-		d.NextAttemptAt, d.CreatedAt, d.UpdatedAt = t, opposite(t), opposite(t)
-	})
+func addDue(p *probe, records ...record) { addAllDeliveries(p, tenant, records, setDue) }
+
+func setDue(d *store.Delivery, t time.Time) {
+	d.NextAttemptAt, d.CreatedAt, d.UpdatedAt = t, opposite(t), opposite(t)
 }
 
 func pageOfDue(p *probe, limit int, cursor string) ([]record, string, error) {
 	page, err := p.store.ListDue(p.ctx, store.DueFilter{Before: later(1_000_000), Limit: limit, Cursor: cursor})
+	return places(page, func(d store.Delivery) record { return record{d.ID, d.NextAttemptAt} }), page.Next, err
+}
+
+// addDueOfEndpoint puts deliveries of other endpoints in between: one of the same
+// tenant, and the one of the same id in another.
+func addDueOfEndpoint(p *probe, records ...record) {
+	addDue(p, records...)
+	addAllDeliveries(p, "tenant_2", records, setDue)
+	others := slices.Clone(records)
+	for i := range others {
+		others[i].id += " of ep_2"
+	}
+	addAllDeliveries(p, tenant, others, func(d *store.Delivery, t time.Time) {
+		setDue(d, t)
+		d.EndpointID = "ep_2"
+	})
+}
+
+func pageOfDueOfEndpoint(p *probe, limit int, cursor string) ([]record, string, error) {
+	page, err := p.store.ListDue(p.ctx, store.DueFilter{
+		Before: later(1_000_000), Tenant: tenant, EndpointID: "ep_1", Limit: limit, Cursor: cursor,
+	})
 	return places(page, func(d store.Delivery) record { return record{d.ID, d.NextAttemptAt} }), page.Next, err
 }
 

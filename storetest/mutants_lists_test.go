@@ -63,6 +63,15 @@ func breakList(name string, newChange func() func(rawList) rawList) func() store
 		case "ListDue":
 			b.listDue = adapt(m.ListDue, func(f *store.DueFilter) (*int, *string) { return &f.Limit, &f.Cursor },
 				func(d store.Delivery) record { return record{d.ID, d.NextAttemptAt} }, change)
+		case "ListDueOfEndpoint":
+			changed := adapt(m.ListDue, func(f *store.DueFilter) (*int, *string) { return &f.Limit, &f.Cursor },
+				func(d store.Delivery) record { return record{d.ID, d.NextAttemptAt} }, change)
+			b.listDue = func(c ctx, f store.DueFilter) (store.Page[store.Delivery], error) {
+				if f.EndpointID == "" {
+					return m.ListDue(c, f)
+				}
+				return changed(c, f)
+			}
 		}
 	})
 }
@@ -192,7 +201,7 @@ func withoutMaximum(next rawList, limit int, cursor string) (rawPage, error) {
 	return page, err
 }
 
-// listMutants break each of the four lists in each way.
+// listMutants break each of the lists in each way.
 func listMutants() []mutant {
 	var all []mutant
 	for _, l := range lists() {

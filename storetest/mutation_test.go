@@ -26,7 +26,7 @@ type mutant struct {
 func mutants() []mutant {
 	return slices.Concat(
 		fieldMutants(), valueMutants(), timeMutants(), writeMutants(),
-		listMutants(), filterMutants(), dueMutants(), tenantMutants(),
+		listMutants(), filterMutants(), dueMutants(), dueOfEndpointMutants(), tenantMutants(),
 		copyMutants(), contextMutants(), concurrencyMutants(), optionalMutants(),
 	)
 }

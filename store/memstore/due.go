@@ -9,11 +9,18 @@ import (
 
 // ListDue implements [store.DeliveryStore].
 func (s *Store) ListDue(ctx context.Context, f store.DueFilter) (page store.Page[store.Delivery], err error) {
-	after, err := parseCursor(f.Cursor, group{})
+	if err := store.CheckDueFilter(f); err != nil {
+		return page, err
+	}
+	g := group{kind: everything}
+	if f.EndpointID != "" {
+		g = group{byEndpoint, f.Tenant, f.EndpointID}
+	}
+	after, err := parseCursor(f.Cursor, g)
 	if err != nil {
 		return page, err
 	}
-	start := key{at: math.MinInt64}
+	start := key{group: g, at: math.MinInt64}
 	if after != nil {
 		start = *after
 	}
@@ -21,10 +28,10 @@ func (s *Store) ListDue(ctx context.Context, f store.DueFilter) (page store.Page
 	err = s.read(ctx, func() error {
 		s.due.Ascend(start, func(k key) bool {
 			d := s.deliveries.rows[k.ref()]
-			if !d.NextAttemptAt.Before(f.Before) {
+			if k.group != g || !d.NextAttemptAt.Before(f.Before) {
 				return false
 			}
-			if after != nil && k == *after || f.EndpointID != "" && (d.Tenant != f.Tenant || d.EndpointID != f.EndpointID) {
+			if after != nil && k == *after {
 				return true
 			}
 			if len(page.Items) == limit {
@@ -43,13 +50,21 @@ func (s *Store) ListDue(ctx context.Context, f store.DueFilter) (page store.Page
 // it was created, after it was removed.
 func (s *Store) setDue(old, now *store.Delivery) {
 	if old != nil {
-		s.due.Delete(dueKey(old))
+		for _, k := range dueKeys(old) {
+			s.due.Delete(k)
+		}
 	}
 	if now != nil && now.State == store.Pending && !now.NextAttemptAt.IsZero() {
-		s.due.Set(dueKey(now))
+		for _, k := range dueKeys(now) {
+			s.due.Set(k)
+		}
 	}
 }
 
-func dueKey(d *store.Delivery) key {
-	return key{at: d.NextAttemptAt.UnixMicro(), id: d.ID, tenant: d.Tenant}
+// dueKeys are a delivery's places among all, and among those of its endpoint.
+func dueKeys(d *store.Delivery) [2]key {
+	k := key{group: group{kind: everything}, at: d.NextAttemptAt.UnixMicro(), id: d.ID, tenant: d.Tenant}
+	of := k
+	of.group = group{byEndpoint, d.Tenant, d.EndpointID}
+	return [2]key{k, of}
 }

@@ -22,8 +22,8 @@ type Store struct {
 	events     *table[store.Event]
 	deliveries *table[store.Delivery]
 	attempts   *table[store.Attempt]
-	// due orders the pending deliveries by NextAttemptAt: what is not due is
-	// never read, however many there are.
+	// due orders the pending deliveries by NextAttemptAt, all of them and those
+	// of each endpoint: what is not due is never read, however many there are.
 	due *btree.BTreeG[key]
 }
 

@@ -73,7 +73,7 @@
 // # PostgreSQL
 //
 // Each write is one statement and one round trip. Attempts have five indexes
-// and deliveries seven, because nothing that a Store lists may scan a table. The
+// and deliveries eight, because nothing that a Store lists may scan a table. The
 // isolation level is read committed, as PostgreSQL's default is. Under another
 // default_transaction_isolation whoever loses a race is tried again, and then
 // gets [store.ErrConflict]; in such a transaction of the host it is

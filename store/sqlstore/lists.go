@@ -16,6 +16,7 @@ import (
 // constants get into its text, everything else is a parameter.
 type query struct {
 	dialect    dialect
+	index      string // from Store.by
 	oneTenant  bool
 	conditions []string
 	args       []any
@@ -57,7 +58,7 @@ func (q *query) eachOf(column string, states []store.DeliveryState) []query {
 	}
 	var queries []query
 	for _, state := range slices.Compact(slices.Sorted(slices.Values(states))) {
-		one := query{q.dialect, q.oneTenant, slices.Clone(q.conditions), slices.Clone(q.args)}
+		one := query{q.dialect, q.index, q.oneTenant, slices.Clone(q.conditions), slices.Clone(q.args)}
 		one.and(column+" = ?", string(state))
 		queries = append(queries, one)
 	}
@@ -172,7 +173,7 @@ func (t *table[T]) list(queries []query, o order, limit int) (statement string, 
 	tail := o.by(queries[0].oneTenant) + " LIMIT " + strconv.Itoa(limit)
 	if len(queries) == 1 {
 		q := queries[0]
-		return t.dialect.numberParameters(t.selectAll + q.where() + tail), q.args
+		return t.dialect.numberParameters(t.selectAll + q.index + q.where() + tail), q.args
 	}
 	var zero T
 	columns := list(t.fields(&zero), columnName)
@@ -212,11 +213,32 @@ func (s *Store) ListDeliveries(ctx context.Context, f store.DeliveryFilter) (sto
 
 // ListDue implements [store.DeliveryStore].
 func (s *Store) ListDue(ctx context.Context, f store.DueFilter) (store.Page[store.Delivery], error) {
+	if err := store.CheckDueFilter(f); err != nil {
+		return store.Page[store.Delivery]{}, err
+	}
 	q := query{dialect: s.dialect}
-	q.and("state = 'pending'") // a constant, as in the partial index
+	if f.EndpointID == "" {
+		q.and("state = 'pending'") // a constant, as in the partial index
+	} else {
+		s.pendingOf(&q, "deliveries_endpoint_due", f.Tenant)
+		q.equal("endpoint_id", f.EndpointID)
+	}
 	q.and("next_attempt_at < ?", s.dialect.bound(f.Before))
 	return page(ctx, s, &s.deliveries, []query{q}, oldestFirst("next_attempt_at"), f.Limit, f.Cursor,
 		func(d store.Delivery) place { return place{d.NextAttemptAt, d.ID, d.Tenant} })
+}
+
+// pendingOf narrows q to a tenant's pending deliveries, for the index to find. The
+// other words for "pending" are those of the partial index: with the words of
+// deliveries_due the planner might read that, which has those of all tenants.
+func (s *Store) pendingOf(q *query, index, tenant string) {
+	q.tenant(tenant)
+	q.index = s.by(index)
+	if s.dialect.hints {
+		q.and("state = 'pending'")
+	} else {
+		q.and("state BETWEEN 'pending' AND 'pending'")
+	}
 }
 
 // ListAttempts implements [store.DeliveryStore].

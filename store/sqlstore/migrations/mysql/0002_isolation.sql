@@ -10,8 +10,11 @@ ALTER TABLE outhook_events ADD COLUMN hops BIGINT NOT NULL DEFAULT 0;
 
 ALTER TABLE outhook_attempts ADD COLUMN conn_reused BOOLEAN NOT NULL DEFAULT false;
 
+CREATE INDEX outhook_deliveries_endpoint_due ON outhook_deliveries (tenant, endpoint_id, state, next_attempt_at, id);
+
 -- +goose Down
 
+DROP INDEX outhook_deliveries_endpoint_due ON outhook_deliveries;
 ALTER TABLE outhook_attempts DROP COLUMN conn_reused;
 ALTER TABLE outhook_events DROP COLUMN hops;
 ALTER TABLE outhook_endpoints
