@@ -183,8 +183,10 @@ func dueOfEndpointChange(p *probe) {
 func dueOfEndpointInvalid(p *probe) {
 	p.two()
 	for _, f := range []store.DueFilter{
-		{Tenant: "t_a"}, {EndpointID: "ep_1"},
-		{Tenant: store.AllTenants}, {Tenant: store.AllTenants, EndpointID: "ep_1"},
+		{Tenant: "t_a"},
+		{EndpointID: "ep_1"},
+		{Tenant: store.AllTenants},
+		{Tenant: store.AllTenants, EndpointID: "ep_1"},
 	} {
 		f.Before = later(9)
 		_, err := p.store.ListDue(p.ctx, f)

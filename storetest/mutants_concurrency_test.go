@@ -74,6 +74,10 @@ func (s deaf) LoadJob(c ctx, tenant, id string) (store.Job, error) {
 	return s.Store.LoadJob(s.ctx(c, "LoadJob"), tenant, id)
 }
 
+func (s deaf) CountPending(c ctx, tenant string, most int) (int, error) {
+	return s.Store.CountPending(s.ctx(c, "CountPending"), tenant, most)
+}
+
 func (s deaf) Purge(c ctx, f store.PurgeFilter) (int, error) {
 	return s.Store.Purge(s.ctx(c, "Purge"), f)
 }

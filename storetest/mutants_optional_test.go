@@ -15,6 +15,7 @@ type extra struct {
 	load  func(ctx, string, string) (store.Job, error)
 	stats func(ctx, store.StatsFilter) ([]store.StatsBucket, error)
 	purge func(ctx, store.PurgeFilter) (int, error)
+	count func(ctx, string, int) (int, error)
 }
 
 func (s *extra) LoadJob(c ctx, tenant, id string) (store.Job, error) { return s.load(c, tenant, id) }
@@ -23,10 +24,14 @@ func (s *extra) Stats(c ctx, f store.StatsFilter) ([]store.StatsBucket, error) {
 
 func (s *extra) Purge(c ctx, f store.PurgeFilter) (int, error) { return s.purge(c, f) }
 
+func (s *extra) CountPending(c ctx, tenant string, most int) (int, error) {
+	return s.count(c, tenant, most)
+}
+
 func withExtra(change func(s *extra, m *memstore.Store)) func() store.Store {
 	return func() store.Store {
 		m := memstore.New()
-		s := &extra{Store: m, load: m.LoadJob, purge: m.Purge}
+		s := &extra{Store: m, load: m.LoadJob, purge: m.Purge, count: m.CountPending}
 		s.stats = func(c ctx, f store.StatsFilter) ([]store.StatsBucket, error) {
 			return store.Stats(c, base{m}, f)
 		}
@@ -44,7 +49,7 @@ func TestOptionalInterfaces(t *testing.T) {
 }
 
 func optionalMutants() []mutant {
-	return slices.Concat(jobMutants(), statsMutants(), purgeMutants())
+	return slices.Concat(jobMutants(), statsMutants(), purgeMutants(), countMutants())
 }
 
 func jobMutants() []mutant {
@@ -185,6 +190,59 @@ func purgeMutants() []mutant {
 				f.Before = later(1_000_000)
 			}
 			return m.Purge(c, f)
+		}), ""},
+	}
+}
+
+func countMutants() []mutant {
+	count := func(change func(m *memstore.Store, c ctx, tenant string, most int) (int, error)) func() store.Store {
+		return withExtra(func(s *extra, m *memstore.Store) {
+			s.count = func(c ctx, tenant string, most int) (int, error) { return change(m, c, tenant, most) }
+		})
+	}
+	// of counts the deliveries that keep leaves.
+	of := func(keep func(d store.Delivery, tenant string) bool) func() store.Store {
+		return count(func(m *memstore.Store, c ctx, tenant string, most int) (n int, err error) {
+			for d, err := range store.AllDeliveries(c, m, store.DeliveryFilter{Tenant: store.AllTenants}) {
+				if err != nil {
+					return 0, err
+				}
+				if keep(d, tenant) {
+					n++
+				}
+			}
+			return min(n, most), nil
+		})
+	}
+	in := func(d store.Delivery, tenant string) bool { return tenant == store.AllTenants || d.Tenant == tenant }
+	return []mutant{
+		{
+			"CountPending of everybody",
+			[]string{"CountPending/EqualsFallback"},
+			of(func(d store.Delivery, _ string) bool { return d.State == store.Pending }), "",
+		},
+		{
+			"CountPending does not know AllTenants",
+			[]string{"CountPending/EqualsFallback", "CountPending/Most"},
+			of(func(d store.Delivery, tenant string) bool { return d.State == store.Pending && d.Tenant == tenant }), "",
+		},
+		{
+			"CountPending of any state",
+			[]string{"CountPending/EqualsFallback", "CountPending/Change"},
+			of(in), "",
+		},
+		{
+			"CountPending of those that are due",
+			[]string{"CountPending/EqualsFallback", "CountPending/Change"},
+			of(func(d store.Delivery, tenant string) bool {
+				return in(d, tenant) && isDue(d, store.DueFilter{Before: later(9)})
+			}), "",
+		},
+		{"CountPending is not bounded", []string{"CountPending/Most"}, count(func(m *memstore.Store, c ctx, tenant string, _ int) (int, error) {
+			return m.CountPending(c, tenant, 1000)
+		}), "at most 1"},
+		{"CountPending stops one early", []string{"CountPending/Most"}, count(func(m *memstore.Store, c ctx, tenant string, most int) (int, error) {
+			return m.CountPending(c, tenant, most-1)
 		}), ""},
 	}
 }

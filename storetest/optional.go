@@ -138,3 +138,64 @@ func statsEmpty(p *probe) {
 	needs[store.StatsSource](p)
 	p.checkStats(store.StatsFilter{Tenant: tenant, Since: later(0), Until: later(10), Bucket: 3 * time.Second})
 }
+
+var countCases = []testCase{
+	{"CountPending/EqualsFallback", "CountPending returns how many deliveries of the tenant, or of AllTenants, are pending: what listing them returns.", countEqualsFallback},
+	{"CountPending/Most", "CountPending stops counting at most.", countMost},
+	{"CountPending/Change", "CountPending counts the deliveries that are pending now.", countChange},
+}
+
+func (p *probe) wantPending(tenant string, most, want int) {
+	p.out.Helper()
+	got, err := store.CountPending(p.ctx, p.store, tenant, most)
+	p.must("CountPending", err)
+	same(p, fmt.Sprintf("CountPending of tenant %q, at most %d", tenant, most), got, want)
+}
+
+func countEqualsFallback(p *probe) {
+	needs[store.PendingCounter](p)
+	for i, t := range []string{"t_a", "t_b", "t_a"} {
+		e := newEvent(t, fmt.Sprintf("evt_%d", i))
+		var deliveries []store.Delivery
+		for j, state := range []store.DeliveryState{store.Succeeded, store.Pending, store.Failed, store.Pending, store.Canceled} {
+			d := newDelivery(e, fmt.Sprintf("dlv_%d_%d", i, j))
+			d.State, d.EndpointID = state, fmt.Sprintf("ep_%d", j)
+			if j == 1 {
+				d.NextAttemptAt = time.Time{} // pending, though it is not due
+			}
+			deliveries = append(deliveries, d)
+		}
+		p.createEvent(e, deliveries...)
+	}
+	for _, t := range []string{"t_a", "t_b", "t_c", "t%", "T_A", store.AllTenants} {
+		want, err := store.CountPending(p.ctx, base{p.store}, t, 100)
+		p.must("CountPending by listing", err)
+		p.wantPending(t, 100, want)
+	}
+}
+
+func countMost(p *probe) {
+	needs[store.PendingCounter](p)
+	addDue(p, sequence("dlv", 5)...)
+	for most := 1; most <= 6; most++ {
+		p.wantPending(tenant, most, min(most, 5))
+		p.wantPending(store.AllTenants, most, min(most, 5))
+	}
+}
+
+func countChange(p *probe) {
+	needs[store.PendingCounter](p)
+	d := p.createDelivery(tenant, "dlv_1")
+	p.createDelivery(tenant, "dlv_2")
+	for _, state := range []store.DeliveryState{store.Succeeded, store.Failed, store.Canceled} {
+		d.State = state
+		d = p.update(d, nil)
+		p.wantPending(tenant, 9, 1)
+		d.State = store.Pending
+		d = p.update(d, newAttempt(d, "att_"+string(state)))
+		p.wantPending(tenant, 9, 2)
+	}
+	d.NextAttemptAt = time.Time{}
+	p.update(d, nil)
+	p.wantPending(tenant, 9, 2)
+}

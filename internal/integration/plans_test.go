@@ -51,9 +51,13 @@ func calls(s *sqlstore.Store, history int) map[string]func(ctx context.Context) 
 		}
 	}
 	return map[string]func(ctx context.Context) error{
-		"ListDue":                                due(store.DueFilter{Before: after(3600), Limit: 10}),
-		"ListDue of an endpoint":                 due(store.DueFilter{Before: after(3600), Limit: 10, Tenant: "t_7", EndpointID: "ep_4"}),
-		"ListDue of an idle endpoint":            due(store.DueFilter{Before: after(3600), Limit: 10, Tenant: "t_7", EndpointID: "ep_3"}),
+		"ListDue":                     due(store.DueFilter{Before: after(3600), Limit: 10}),
+		"ListDue of an endpoint":      due(store.DueFilter{Before: after(3600), Limit: 10, Tenant: "t_7", EndpointID: "ep_4"}),
+		"ListDue of an idle endpoint": due(store.DueFilter{Before: after(3600), Limit: 10, Tenant: "t_7", EndpointID: "ep_3"}),
+		"count of pending ones": func(ctx context.Context) error {
+			_, err := s.CountPending(ctx, "t_7", 100)
+			return err
+		},
 		"deliveries of all":                      deliveries(store.DeliveryFilter{Tenant: store.AllTenants}),
 		"deliveries of a tenant":                 deliveries(store.DeliveryFilter{Tenant: "t_7"}),
 		"deliveries of an endpoint":              deliveries(store.DeliveryFilter{Tenant: "t_7", EndpointID: "ep_3"}),

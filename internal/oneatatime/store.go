@@ -17,10 +17,11 @@ type Store struct {
 }
 
 var (
-	_ store.Store       = (*Store)(nil)
-	_ store.JobLoader   = (*Store)(nil)
-	_ store.StatsSource = (*Store)(nil)
-	_ store.Purger      = (*Store)(nil)
+	_ store.Store          = (*Store)(nil)
+	_ store.JobLoader      = (*Store)(nil)
+	_ store.StatsSource    = (*Store)(nil)
+	_ store.Purger         = (*Store)(nil)
+	_ store.PendingCounter = (*Store)(nil)
 )
 
 // New returns a Store around inner, which must have all optional abilities.
@@ -113,4 +114,10 @@ func (s *Store) Stats(ctx context.Context, f store.StatsFilter) ([]store.StatsBu
 func (s *Store) Purge(ctx context.Context, f store.PurgeFilter) (int, error) {
 	defer s.turn()()
 	return store.Purge(ctx, s.inner, f)
+}
+
+// CountPending implements [store.PendingCounter].
+func (s *Store) CountPending(ctx context.Context, tenant string, most int) (int, error) {
+	defer s.turn()()
+	return store.CountPending(ctx, s.inner, tenant, most)
 }

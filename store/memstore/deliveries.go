@@ -28,7 +28,7 @@ func (s *Store) CreateEvent(ctx context.Context, e store.Event, deliveries []sto
 			d.Version = 1
 			own := ownDelivery(d)
 			s.deliveries.put(own)
-			s.setDue(nil, own)
+			s.setPending(nil, own)
 		}
 		return nil
 	})
@@ -73,7 +73,7 @@ func (s *Store) UpdateDelivery(ctx context.Context, d store.Delivery, a *store.A
 		d.CreatedAt = stored.CreatedAt
 		own := ownDelivery(d)
 		s.deliveries.replace(own)
-		s.setDue(stored, own)
+		s.setPending(stored, own)
 		return nil
 	})
 }

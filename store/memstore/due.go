@@ -46,25 +46,48 @@ func (s *Store) ListDue(ctx context.Context, f store.DueFilter) (page store.Page
 	return page, err
 }
 
-// setDue moves a delivery in the index of due ones. Either may be nil: before
-// it was created, after it was removed.
-func (s *Store) setDue(old, now *store.Delivery) {
-	if old != nil {
+// setPending counts a pending delivery, and moves it in the index of due ones.
+// Either may be nil: before it was created, after it was removed.
+func (s *Store) setPending(old, now *store.Delivery) {
+	if old != nil && old.State == store.Pending {
+		if s.pending[old.Tenant]--; s.pending[old.Tenant] == 0 {
+			delete(s.pending, old.Tenant)
+		}
 		for _, k := range dueKeys(old) {
 			s.due.Delete(k)
 		}
 	}
-	if now != nil && now.State == store.Pending && !now.NextAttemptAt.IsZero() {
+	if now != nil && now.State == store.Pending {
+		s.pending[now.Tenant]++
 		for _, k := range dueKeys(now) {
 			s.due.Set(k)
 		}
 	}
 }
 
-// dueKeys are a delivery's places among all, and among those of its endpoint.
-func dueKeys(d *store.Delivery) [2]key {
+// CountPending implements [store.PendingCounter].
+func (s *Store) CountPending(ctx context.Context, tenant string, most int) (n int, err error) {
+	err = s.read(ctx, func() error {
+		if tenant != store.AllTenants {
+			n = s.pending[tenant]
+			return nil
+		}
+		for _, pending := range s.pending {
+			n += pending
+		}
+		return nil
+	})
+	return min(n, most), err
+}
+
+// dueKeys are a delivery's places among all, and among those of its endpoint:
+// none if it is not due.
+func dueKeys(d *store.Delivery) []key {
+	if d.NextAttemptAt.IsZero() {
+		return nil
+	}
 	k := key{group: group{kind: everything}, at: d.NextAttemptAt.UnixMicro(), id: d.ID, tenant: d.Tenant}
 	of := k
 	of.group = group{byEndpoint, d.Tenant, d.EndpointID}
-	return [2]key{k, of}
+	return []key{k, of}
 }

@@ -10,9 +10,10 @@ import (
 )
 
 var (
-	_ store.Store     = (*Store)(nil)
-	_ store.JobLoader = (*Store)(nil)
-	_ store.Purger    = (*Store)(nil)
+	_ store.Store          = (*Store)(nil)
+	_ store.JobLoader      = (*Store)(nil)
+	_ store.Purger         = (*Store)(nil)
+	_ store.PendingCounter = (*Store)(nil)
 )
 
 // Store keeps everything in memory. Create it with [New].
@@ -25,6 +26,8 @@ type Store struct {
 	// due orders the pending deliveries by NextAttemptAt, all of them and those
 	// of each endpoint: what is not due is never read, however many there are.
 	due *btree.BTreeG[key]
+	// pending is how many deliveries of each tenant are, due or not.
+	pending map[string]int
 }
 
 // New returns an empty Store.
@@ -35,6 +38,7 @@ func New() *Store {
 		deliveries: newTable(placeDelivery, cloneDelivery),
 		attempts:   newTable(placeAttempt, store.Attempt.Clone),
 		due:        newTree(),
+		pending:    map[string]int{},
 	}
 }
 

@@ -86,7 +86,7 @@ func (s *Store) removeEvent(e *store.Event) {
 		s.attempts.remove(ref{a.Tenant, a.ID})
 	}
 	for _, d := range slices.Collect(s.deliveries.all(g)) {
-		s.setDue(d, nil)
+		s.setPending(d, nil)
 		s.deliveries.remove(ref{d.Tenant, d.ID})
 	}
 	s.events.remove(ref{e.Tenant, e.ID})

@@ -10,10 +10,11 @@ import (
 )
 
 var (
-	_ store.Store       = (*Store)(nil)
-	_ store.JobLoader   = (*Store)(nil)
-	_ store.StatsSource = (*Store)(nil)
-	_ store.Purger      = (*Store)(nil)
+	_ store.Store          = (*Store)(nil)
+	_ store.JobLoader      = (*Store)(nil)
+	_ store.StatsSource    = (*Store)(nil)
+	_ store.Purger         = (*Store)(nil)
+	_ store.PendingCounter = (*Store)(nil)
 )
 
 // DefaultTablePrefix begins the names of the tables and indexes.
