@@ -151,7 +151,11 @@ func (ls *lanes) look(l *lane) (f found, err error) {
 		return f, nil
 	}
 	f.looked = true
-	filter := store.DueFilter{Before: now, Tenant: l.endpoint.Tenant, EndpointID: l.endpoint.ID, Limit: findPage}
+	filter := store.DueFilter{
+		// A wake-up comes early, and may have been parked before its time.
+		Before: now.Add(queue.MaxEarly),
+		Tenant: l.endpoint.Tenant, EndpointID: l.endpoint.ID, Limit: findPage,
+	}
 	for range findPages {
 		page, err := ls.cfg.Store.ListDue(ctx, filter)
 		if err != nil {
