@@ -7,8 +7,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -175,11 +173,11 @@ func BenchmarkParked(b *testing.B) {
 	for b.Loop() {
 		c := newCrowd(b, 200, 1, 200)
 		stop := c.work(b)
-		redisPID := []int{redisPID(b, c)}
+		pids := []int{redisPID(b, c.cfg.Redis)}
 		redisCPU := func() float64 {
-			before := cpuTime(b, redisPID)
+			before := cpuTime(b, pids)
 			<-time.After(lasts)
-			return 100 * (cpuTime(b, redisPID) - before).Seconds() / lasts.Seconds()
+			return 100 * (cpuTime(b, pids) - before).Seconds() / lasts.Seconds()
 		}
 		c.run(b, lasts/5, 1, 200)
 		idle := redisCPU()
@@ -213,21 +211,6 @@ func (c *crowd) tasks(b *testing.B) int {
 		total += int(n)
 	}
 	return total
-}
-
-func redisPID(b *testing.B, c *crowd) int {
-	b.Helper()
-	info, err := c.cfg.Redis.Info(b.Context(), "server").Result()
-	if err != nil {
-		b.Fatal(err)
-	}
-	_, after, _ := strings.Cut(info, "process_id:")
-	text, _, _ := strings.Cut(after, "\r")
-	pid, err := strconv.Atoi(text)
-	if err != nil {
-		b.Fatal(err)
-	}
-	return pid
 }
 
 // lateness is a hook in a function.

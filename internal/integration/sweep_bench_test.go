@@ -2,14 +2,13 @@ package integration_test
 
 import (
 	"fmt"
-	"io"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // BenchmarkSweep: Redis has lost the tasks of a million overdue deliveries. It
@@ -17,16 +16,16 @@ import (
 // it, Redis and PostgreSQL together while nothing is lost, in percent of a core:
 // the difference from the same without sweeps.
 //
-// The endpoint accepts and never answers, so that nothing is worked off.
+// asynq's queues are paused, so that nothing is worked off.
 func BenchmarkSweep(b *testing.B) {
 	rows, turns := backlogSize()
 	watched := time.Duration(turns) * 3 * time.Second
-	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body) // net/http sees the other side's end only then
-		<-r.Context().Done()
-	}))
-	defer receiver.Close()
-	full := newBacklog(b, receiver.URL, rows, "-1 hour")
+	full := newBacklog(b, "http://127.0.0.1:1", rows, "-1 hour")
+	for shard := range 2 {
+		if err := full.cfg.Redis.Set(b.Context(), fmt.Sprintf("asynq:{outhook:%d}:paused", shard), 1, 0).Err(); err != nil {
+			b.Fatal(err)
+		}
+	}
 	for b.Loop() {
 		full.cfg.SweepInterval = 0 // its default
 		cost := full.cost(b, watched, func() {
@@ -67,10 +66,10 @@ func (l *backlog) tasks(b *testing.B) int {
 	return int(n)
 }
 
-// pids are the processes that serve the backlog: Redis and the connections.
-func (l *backlog) pids(b *testing.B) []int {
+// redisPID is the process of a redis-server.
+func redisPID(b *testing.B, client redis.UniversalClient) int {
 	b.Helper()
-	info, err := l.cfg.Redis.Info(b.Context(), "server").Result()
+	info, err := client.Info(b.Context(), "server").Result()
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -80,7 +79,13 @@ func (l *backlog) pids(b *testing.B) []int {
 	if err != nil {
 		b.Fatal(err)
 	}
-	pids := []int{pid}
+	return pid
+}
+
+// pids are the processes that serve the backlog: Redis and the connections.
+func (l *backlog) pids(b *testing.B) []int {
+	b.Helper()
+	pids := []int{redisPID(b, l.cfg.Redis)}
 	rows, err := l.db.QueryContext(b.Context(), "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend'")
 	if err != nil {
 		b.Fatal(err)
