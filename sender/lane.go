@@ -179,5 +179,6 @@ func (l *lane) hear(now time.Time, a answer, took time.Duration, most int) {
 	case throttled:
 		l.sick = false
 		l.limit = max(1, l.limit/2)
+	default: // refused at once: it costs little to ask again
 	}
 }

@@ -2,6 +2,7 @@ package sender
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -60,18 +61,20 @@ type permit struct {
 	timer *time.Timer // until it is slow
 }
 
-// enter returns a permit for the delivery; or none, and no error, if it was
-// parked instead.
+// errParked: the delivery waits in the Store, and is started from here.
+var errParked = errors.New("parked")
+
+// enter returns a permit for the delivery, or errParked.
 func (ls *lanes) enter(ctx context.Context, ref queue.Ref) (*permit, error) {
 	p, sick, err := ls.place(ref)
-	if p == nil {
+	if err != nil {
 		return nil, err
 	}
 	if sick {
 		if !ls.slow.tryTake() {
 			p.putBack(ref)
 			p.end()
-			return nil, nil
+			return nil, errParked
 		}
 		p.slots = ls.slow
 		return p, nil
@@ -84,7 +87,7 @@ func (ls *lanes) enter(ctx context.Context, ref queue.Ref) (*permit, error) {
 	if p.blocked() { // since it waited
 		p.putBack(ref)
 		p.end()
-		return nil, nil
+		return nil, errParked
 	}
 	return p, nil
 }
@@ -102,7 +105,7 @@ func (ls *lanes) place(ref queue.Ref) (p *permit, sick bool, err error) {
 	}
 	l.put(ref, false)
 	ls.pump(l)
-	return nil, false, nil
+	return nil, false, errParked
 }
 
 // of returns the lane of the endpoint. The lock is held.

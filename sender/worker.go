@@ -105,7 +105,10 @@ func (w *worker) handle(ctx context.Context, ref queue.Ref) error {
 		return &queue.Again{Wait: time.Second, Err: errBusy}
 	}
 	defer w.release(ref.Delivery)
-	return w.work(ctx, ref, nil)
+	if err := w.work(ctx, ref, nil); !errors.Is(err, errParked) {
+		return err
+	}
+	return nil
 }
 
 // handleParked does the same for a delivery that was parked, and has no task. If
@@ -147,7 +150,7 @@ func (w *worker) work(ctx context.Context, ref queue.Ref, p *permit) error {
 		}
 		if p == nil {
 			var err error
-			if p, err = w.lanes.enter(ctx, ref); p == nil {
+			if p, err = w.lanes.enter(ctx, ref); err != nil {
 				w.loads.unused()
 				return err
 			}
@@ -196,7 +199,7 @@ func (w *worker) attemptIfDue(ctx context.Context, ref queue.Ref, p *permit) (ti
 	}
 	if p.blocked() || !p.turn(ctx, w.cfg.rateLimit(*job.Endpoint)) {
 		p.putBack(ref)
-		return 0, nil
+		return 0, errParked
 	}
 	return 0, w.deliver(ctx, job, p)
 }

@@ -22,6 +22,8 @@ func (r Ref) Of() Endpoint { return Endpoint{r.Tenant, r.Endpoint} }
 // have neither a wake-up nor a claim: they are lost, and the sweeper finds them.
 
 // claimFor takes or renews the claims of one owner.
+//
+//nolint:dupword // Lua closes blocks with end
 var claimFor = redis.NewScript(`
 local held = {}
 for i, key in ipairs(KEYS) do
@@ -35,6 +37,8 @@ return held
 `)
 
 // unclaim ends the claims of one owner.
+//
+//nolint:dupword // Lua closes blocks with end
 var unclaim = redis.NewScript(`
 for _, key in ipairs(KEYS) do
 	if redis.call("GET", key) == ARGV[1] then
