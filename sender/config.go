@@ -60,9 +60,9 @@ type Config struct {
 	Concurrency int
 
 	// SlowConcurrency is the number of attempts in this process, beside those,
-	// that have waited for an answer for 500 ms or are for an endpoint that let the
-	// last one time out, 1 to 100000. Each takes 40 to 80 KB of memory and its
-	// payload.
+	// that have waited for an answer for 500 ms, and as many again are for
+	// endpoints that let the last one time out; 1 to 100000. Each takes 40 to 80 KB
+	// of memory and its payload.
 	// Defaults to 8 times Concurrency.
 	SlowConcurrency int
 

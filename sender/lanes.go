@@ -24,7 +24,8 @@ type lanes struct {
 	owner string          // names this process
 	ctx   context.Context // done when the workers stop
 	fast  *slots          // of attempts that have not taken long yet
-	slow  *slots          // of those that have, and of endpoints that did not answer
+	slow  *slots          // of those that have
+	probe *slots          // of those to endpoints that let the last one time out
 
 	start  func(queue.Ref, *permit) // runs what was parked
 	isHeld func(delivery string) bool
@@ -44,6 +45,7 @@ func newLanes(ctx context.Context, e *engine) *lanes {
 		owner:  newID("wrk_"),
 		fast:   newSlots(e.cfg.Concurrency),
 		slow:   newSlots(e.cfg.SlowConcurrency),
+		probe:  newSlots(e.cfg.SlowConcurrency),
 		finds:  make(chan struct{}, 4),
 		all:    map[queue.Endpoint]*lane{},
 	}
@@ -71,12 +73,12 @@ func (ls *lanes) enter(ctx context.Context, ref queue.Ref) (*permit, error) {
 		return nil, err
 	}
 	if sick {
-		if !ls.slow.tryTake() {
+		if !ls.probe.tryTake() {
 			p.putBack(ref)
 			p.end()
 			return nil, errParked
 		}
-		p.slots = ls.slow
+		p.slots = ls.probe
 		return p, nil
 	}
 	if !ls.takeFast(ctx) {

@@ -329,12 +329,12 @@ func TestChangedURLIsTriedAtOnce(t *testing.T) {
 	e := f.endpoint(store.Endpoint{URL: dead.URL})
 	f.work()
 	f.sendMany(30, "a.b")
-	f.eventually(func() bool { requests, _, _ := dead.got(); return requests == 4 })
+	hangs := f.taken(dead)
 	well := newGauge(t, func(http.ResponseWriter, *http.Request) {})
 	e.URL = well.URL
 	f.endpoint(e)
 	began := time.Now()
-	f.eventually(func() bool { return f.states(e.ID)[store.Succeeded] == 26 })
+	f.eventually(func() bool { return f.states(e.ID)[store.Succeeded] == 30-hangs })
 	if took := time.Since(began); took > 10*time.Second {
 		t.Errorf("the new URL was tried after %s", took)
 	}
@@ -351,13 +351,27 @@ func TestDisabledEndpointsBacklogIsCanceled(t *testing.T) {
 	e := f.endpoint(store.Endpoint{URL: dead.URL})
 	f.work()
 	f.sendMany(300, "a.b")
-	f.eventually(func() bool { requests, _, _ := dead.got(); return requests == 4 })
+	hangs := f.taken(dead)
 	e.Disabled = true
 	f.endpoint(e)
-	f.eventually(func() bool { return f.states(e.ID)[store.Canceled] == 296 })
-	if requests, _, _ := dead.got(); requests != 4 {
-		t.Errorf("%d requests", requests)
+	f.eventually(func() bool { return f.states(e.ID)[store.Canceled] == 300-hangs })
+	if requests, _, _ := dead.got(); requests != hangs || hangs == 0 {
+		t.Errorf("%d requests, of which %d after it was disabled", requests, requests-hangs)
 	}
+}
+
+// taken waits until the workers have taken every task from Redis, and have none in
+// hand but those that hang at the receiver, and returns how many these are.
+func (f *fixture) taken(at *gauge) (hang int) {
+	f.t.Helper()
+	client := f.redis.Client()
+	f.eventually(func() bool {
+		pending := client.LLen(f.ctx, "asynq:{outhook:0}:pending").Val()
+		active := client.LLen(f.ctx, "asynq:{outhook:0}:active").Val()
+		hang, _, _ = at.got()
+		return pending == 0 && hang > 0 && active == int64(hang)
+	})
+	return hang
 }
 
 // TestParkedSurvivesItsProcess: what one process had parked is delivered by

@@ -45,7 +45,7 @@ func (ls *lanes) pump(l *lane) {
 		}
 		from := ls.fast
 		if l.sick {
-			from = ls.slow
+			from = ls.probe
 		}
 		if _, taken := from.take(func() { ls.granted(l, from) }); !taken {
 			l.queued = true
@@ -60,7 +60,7 @@ func (ls *lanes) granted(l *lane, from *slots) {
 	ls.mu.Lock()
 	l.queued = false
 	now := time.Now()
-	fits := !l.sick || from == ls.slow
+	fits := !l.sick || from == ls.probe
 	use := !ls.closed && fits && l.open(now) && len(l.places) > 0 && l.mine(now)
 	if use {
 		ls.begin(l, from)
