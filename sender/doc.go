@@ -41,11 +41,26 @@
 // Package senderdev has a Config that needs nothing installed, and package
 // sendertest what a host's tests need.
 //
+// # Endpoints that are slow, or ask for less
+//
+// No endpoint keeps the others waiting. Each has so many attempts at once in a
+// process, which it earns by answering: a few at first, then up to
+// Config.EndpointConcurrency, and a single one after an attempt that timed out,
+// until it answers. An attempt that takes longer than 500 ms leaves its slot of
+// Config.Concurrency to others. A rate limit (Endpoint.RateLimit,
+// Profile.RateLimit) holds over all processes, and a Retry-After pauses the
+// endpoint in all of them (Endpoint.PausedUntil).
+//
+// What its endpoint cannot take waits in the Store as a pending delivery that is
+// overdue. It uses up no attempt, costs Redis nothing, and is started in the order
+// in which it was due. An endpoint whose URL is changed, that is disabled or whose
+// pause is ended in the Store is seen as it is within a second or two.
+//
 // # What an answer means
 //
 //	2xx                        succeeded, whatever the body
 //	410                        failed, and the endpoint is disabled
-//	429, 503 with Retry-After  tried again no sooner than it says
+//	429, 503 with Retry-After  tried again no sooner than it says; the endpoint is paused
 //	anything else, no answer   tried again on the schedule
 //
 // Redirects are not followed. A profile's Judge changes the table.
