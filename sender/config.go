@@ -114,6 +114,19 @@ type Config struct {
 	// Defaults to 1 h.
 	MaxRetryAfter time.Duration
 
+	// DisableAfter is how long every attempt to an endpoint must have failed for it
+	// to be disabled, with a reason, counted from the first delivery that was
+	// exhausted (store.Endpoint.FailingSince). It is looked at when another is
+	// exhausted. It is at least 1 m. The special value -1 disables none in this way.
+	// Defaults to 120 h.
+	DisableAfter time.Duration
+
+	// DisableAfterDeliveries is how many of the endpoint's deliveries must have
+	// been exhausted in that time as well, 1 to 1000: a few failures in a week say
+	// little of an endpoint that gets little.
+	// Defaults to 10.
+	DisableAfterDeliveries int
+
 	// UserAgent is sent with each request.
 	// Defaults to "Outhook/" and the Version.
 	UserAgent string
@@ -200,6 +213,8 @@ func (c Config) withDefaults() Config {
 	c.MaxPayload = cmp.Or(c.MaxPayload, 1<<20)
 	c.MaxResponseBody = cmp.Or(c.MaxResponseBody, 16<<10)
 	c.MaxRetryAfter = cmp.Or(c.MaxRetryAfter, time.Hour)
+	c.DisableAfter = cmp.Or(c.DisableAfter, 5*24*time.Hour)
+	c.DisableAfterDeliveries = cmp.Or(c.DisableAfterDeliveries, 10)
 	c.UserAgent = cmp.Or(c.UserAgent, "Outhook/"+Version)
 	c.Hooks = slices.Clone(c.Hooks)
 	if c.Logger == nil {
@@ -252,6 +267,8 @@ func (c Config) validate() error {
 	f.check(within(c.MaxPayload, 1, 16<<20), "Config.MaxPayload", c.MaxPayload, "1 to 16777216 bytes")
 	f.check(within(c.MaxResponseBody, -1, 1<<20), "Config.MaxResponseBody", c.MaxResponseBody, "-1 to 1048576 bytes")
 	f.check(c.MaxRetryAfter > 0 || c.MaxRetryAfter == -1, "Config.MaxRetryAfter", c.MaxRetryAfter, "more than 0, or -1")
+	f.check(c.DisableAfter >= time.Minute || c.DisableAfter == -1, "Config.DisableAfter", c.DisableAfter, "at least 1m, or -1")
+	f.check(within(c.DisableAfterDeliveries, 1, 1000), "Config.DisableAfterDeliveries", c.DisableAfterDeliveries, "1 to 1000")
 	f.check(validHeaderValue(c.UserAgent), "Config.UserAgent", fmt.Sprintf("%q", c.UserAgent), headerValueBound)
 	for i, hook := range c.Hooks {
 		if !implementsHook(hook) {

@@ -52,9 +52,13 @@ func TestConfigFaultsNameFieldAndBound(t *testing.T) {
 		"no Purger": {func(c *sender.Config) {
 			c.Store, c.Retention = struct{ store.Store }{c.Store}, time.Hour
 		}, "Config.Retention is 1h0m0s, and the struct { store.Store } in Config.Store removes nothing"},
-		"MaxPayload":     {func(c *sender.Config) { c.MaxPayload = 1 << 30 }, "Config.MaxPayload is 1073741824, must be 1 to 16777216 bytes"},
-		"MaxResponse":    {func(c *sender.Config) { c.MaxResponseBody = -2 }, "Config.MaxResponseBody is -2, must be -1 to 1048576"},
-		"MaxRetryAfter":  {func(c *sender.Config) { c.MaxRetryAfter = -2 }, "Config.MaxRetryAfter is -2ns, must be more than 0, or -1"},
+		"MaxPayload":    {func(c *sender.Config) { c.MaxPayload = 1 << 30 }, "Config.MaxPayload is 1073741824, must be 1 to 16777216 bytes"},
+		"MaxResponse":   {func(c *sender.Config) { c.MaxResponseBody = -2 }, "Config.MaxResponseBody is -2, must be -1 to 1048576"},
+		"MaxRetryAfter": {func(c *sender.Config) { c.MaxRetryAfter = -2 }, "Config.MaxRetryAfter is -2ns, must be more than 0, or -1"},
+		"DisableAfter":  {func(c *sender.Config) { c.DisableAfter = time.Second }, "Config.DisableAfter is 1s, must be at least 1m, or -1"},
+		"DisableAfterDeliveries": {func(c *sender.Config) {
+			c.DisableAfterDeliveries = -1
+		}, "Config.DisableAfterDeliveries is -1, must be 1 to 1000"},
 		"UserAgent":      {func(c *sender.Config) { c.UserAgent = "a\nb" }, `Config.UserAgent is "a\nb", must be`},
 		"hook":           {func(c *sender.Config) { c.Hooks = []sender.Hook{nil} }, "Config.Hooks[0] has the type <nil>, without a method of a hook"},
 		"other hook":     {func(c *sender.Config) { c.Hooks = []sender.Hook{t} }, "Config.Hooks[0] has the type *testing.T"},

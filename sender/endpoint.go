@@ -15,6 +15,11 @@ import (
 // Version. A new endpoint without an ID or a secret gets them: "ep_" and a new
 // UUIDv7, and a secret of its profile's scheme. It returns what was stored.
 //
+// FailingSince and PausedUntil are the workers': they stay as they are in the
+// Store, and end when a disabled endpoint is enabled or the URL changes. An
+// endpoint that was disabled by Outhook is enabled in the same way as by the host,
+// with Disabled set to false. What was canceled meanwhile can be replayed.
+//
 // The error joins a *FieldError for each fault. It wraps store.ErrConflict if
 // the endpoint has changed since it was read, store.ErrNotFound if it is gone,
 // and store.ErrExists if there is one of that ID already.
@@ -119,11 +124,32 @@ func (c Config) putEndpoint(ctx context.Context, e store.Endpoint) (store.Endpoi
 	if err := checkTenant(ctx, c.Store, "Endpoint.Tenant", e.Tenant); err != nil {
 		return store.Endpoint{}, err
 	}
+	if err := c.keepHealth(ctx, &e); err != nil {
+		return store.Endpoint{}, err
+	}
 	if err := c.Store.PutEndpoint(ctx, e); err != nil {
 		return store.Endpoint{}, fmt.Errorf("endpoint %q: %w", e.ID, err)
 	}
 	e.Version++
 	return e, nil
+}
+
+// keepHealth sets what workers note in an endpoint, which is not the caller's to
+// change: it stays as it is, but for an endpoint that is enabled again or has
+// another URL. That one begins anew, and is not disabled by its next failure.
+func (c Config) keepHealth(ctx context.Context, e *store.Endpoint) error {
+	var old store.Endpoint
+	if e.Version != 0 {
+		var err error
+		if old, err = c.Store.GetEndpoint(ctx, e.Tenant, e.ID); err != nil {
+			return fmt.Errorf("endpoint %q: %w", e.ID, err)
+		}
+	}
+	if e.URL != old.URL || old.Disabled && !e.Disabled {
+		old.FailingSince, old.PausedUntil = time.Time{}, time.Time{}
+	}
+	e.FailingSince, e.PausedUntil = old.FailingSince, old.PausedUntil
+	return nil
 }
 
 // newSecret makes a secret of the endpoint's scheme. An unknown profile has

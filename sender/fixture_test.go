@@ -245,6 +245,8 @@ type recorder struct {
 	finished  []sender.AttemptFinished
 	exhausted []sender.DeliveryExhausted
 	canceled  []sender.DeliveryCanceled
+	failing   []sender.EndpointFailing
+	recovered []sender.EndpointRecovered
 	disabled  []sender.EndpointDisabled
 	failed    []sender.EnqueueFailed
 }
@@ -261,6 +263,14 @@ func (r *recorder) DeliveryExhausted(_ context.Context, e sender.DeliveryExhaust
 
 func (r *recorder) DeliveryCanceled(_ context.Context, e sender.DeliveryCanceled) {
 	keep(r, &r.canceled, e)
+}
+
+func (r *recorder) EndpointFailing(_ context.Context, e sender.EndpointFailing) {
+	keep(r, &r.failing, e)
+}
+
+func (r *recorder) EndpointRecovered(_ context.Context, e sender.EndpointRecovered) {
+	keep(r, &r.recovered, e)
 }
 
 func (r *recorder) EndpointDisabled(_ context.Context, e sender.EndpointDisabled) {

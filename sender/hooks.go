@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"runtime"
 	"runtime/debug"
+	"time"
 
 	"github.com/outhook/outhook/store"
 )
@@ -67,8 +68,38 @@ type DeliveryCanceled struct {
 	Delivery store.Delivery
 }
 
-// HookEndpointDisabled is told of each endpoint that Outhook disabled, after
-// an answer that asked for it.
+// HookEndpointFailing is told of each endpoint that begins to fail: a delivery
+// was exhausted, the first one since an attempt succeeded. It is not told of the
+// others that follow. If a process dies or the Store fails at the wrong moment, it
+// is told later, or not at all.
+type HookEndpointFailing interface {
+	EndpointFailing(ctx context.Context, e EndpointFailing)
+}
+
+// EndpointFailing is what [HookEndpointFailing] is told.
+type EndpointFailing struct {
+	Endpoint store.Endpoint
+	// Delivery is the one that was exhausted.
+	Delivery store.Delivery
+}
+
+// HookEndpointRecovered is told of each endpoint that was failing and has
+// accepted a delivery or a ping. The same holds of a moment that is wrong. An
+// endpoint that the host enables again, or gives another URL, is well without it.
+type HookEndpointRecovered interface {
+	EndpointRecovered(ctx context.Context, e EndpointRecovered)
+}
+
+// EndpointRecovered is what [HookEndpointRecovered] is told.
+type EndpointRecovered struct {
+	Endpoint store.Endpoint
+	// FailingSince is what the endpoint's was until now.
+	FailingSince time.Time
+}
+
+// HookEndpointDisabled is told of each endpoint that Outhook disabled: after an
+// answer that asked for it, or after Config.DisableAfter. The endpoint's
+// DisabledReason says which.
 type HookEndpointDisabled interface {
 	EndpointDisabled(ctx context.Context, e EndpointDisabled)
 }
@@ -87,6 +118,16 @@ func (e EventAccepted) LogValue() slog.Value {
 // LogValue names the endpoint in a log without its credentials.
 func (e EndpointDisabled) LogValue() slog.Value { return e.Endpoint.LogValue() }
 
+// LogValue names the endpoint and the delivery in a log, without credentials.
+func (e EndpointFailing) LogValue() slog.Value {
+	return slog.GroupValue(slog.Any("endpoint", e.Endpoint.LogValue()), slog.String("delivery", e.Delivery.ID))
+}
+
+// LogValue names the endpoint in a log without its credentials.
+func (e EndpointRecovered) LogValue() slog.Value {
+	return slog.GroupValue(slog.Any("endpoint", e.Endpoint.LogValue()), slog.Time("failing_since", e.FailingSince))
+}
+
 // HookEnqueueFailed is told of each delivery that was stored and could not be
 // enqueued. It is not lost: the sweeper enqueues it later. Many of them mean
 // that Redis is unwell.
@@ -103,7 +144,7 @@ type EnqueueFailed struct {
 func implementsHook(h Hook) bool {
 	switch h.(type) {
 	case HookEventAccepted, HookAttemptFinished, HookDeliveryExhausted, HookDeliveryCanceled,
-		HookEndpointDisabled, HookEnqueueFailed:
+		HookEndpointFailing, HookEndpointRecovered, HookEndpointDisabled, HookEnqueueFailed:
 		return true
 	}
 	return false

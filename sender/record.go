@@ -3,7 +3,6 @@ package sender
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/cenkalti/backoff/v4"
@@ -32,12 +31,11 @@ func (e *engine) record(ctx context.Context, job store.Job, r run) (store.Delive
 	callHooks(e, func(h HookAttemptFinished) {
 		h.AttemptFinished(ctx, AttemptFinished{Attempt: a.Clone(), Delivery: d})
 	})
-	if w.ended && d.State == store.Failed && d.Trigger != store.TriggerTest {
+	exhausted := w.ended && d.State == store.Failed && d.Trigger != store.TriggerTest
+	if exhausted {
 		callHooks(e, func(h HookDeliveryExhausted) { h.DeliveryExhausted(ctx, DeliveryExhausted{Delivery: d}) })
 	}
-	if r.verdict == retry.Gone {
-		e.disableEndpoint(ctx, *job.Endpoint, a)
-	}
+	e.noteHealth(ctx, *job.Endpoint, w, exhausted)
 	return d, nil
 }
 
@@ -172,37 +170,4 @@ func (e *engine) apply(d store.Delivery, r run) (store.Delivery, store.Attempt) 
 		d.EndedAt = a.EndedAt
 	}
 	return d, a
-}
-
-// disableEndpoint does what a 410 asks for. If it cannot be done now, or the
-// endpoint was changed during the attempt, the next delivery's 410 asks again.
-func (e *engine) disableEndpoint(ctx context.Context, endpoint store.Endpoint, a store.Attempt) {
-	for {
-		if endpoint.Disabled || endpoint.UpdatedAt.After(a.StartedAt) {
-			return
-		}
-		endpoint.Disabled = true
-		endpoint.DisabledAt = now()
-		endpoint.UpdatedAt = endpoint.DisabledAt
-		endpoint.DisabledReason = fmt.Sprintf("answered %d to delivery %s", a.Status, a.DeliveryID)
-		writeCtx, cancel := context.WithTimeout(ctx, storeTimeout)
-		err := e.cfg.Store.PutEndpoint(writeCtx, endpoint)
-		conflict := errors.Is(err, store.ErrConflict)
-		if conflict {
-			endpoint, err = e.cfg.Store.GetEndpoint(writeCtx, endpoint.Tenant, endpoint.ID)
-		}
-		cancel()
-		if err == nil && !conflict {
-			break
-		}
-		if err != nil {
-			e.log.Error("Worker: Could not disable an endpoint", "endpoint", endpoint.ID, "error", err)
-			return
-		}
-	}
-	endpoint.Version++
-	e.log.Info("Worker: Disabled an endpoint", "endpoint", endpoint.ID, "reason", endpoint.DisabledReason)
-	callHooks(e, func(h HookEndpointDisabled) {
-		h.EndpointDisabled(ctx, EndpointDisabled{Endpoint: endpoint.Clone()})
-	})
 }

@@ -432,6 +432,8 @@ func TestHookEventsHideWhatTheyHold(t *testing.T) {
 	}
 	slog.New(slog.NewJSONHandler(&buf, nil)).Info("x",
 		"disabled", sender.EndpointDisabled{Endpoint: endpoint},
+		"failing", sender.EndpointFailing{Endpoint: endpoint},
+		"recovered", sender.EndpointRecovered{Endpoint: endpoint},
 		"accepted", sender.EventAccepted{Event: store.Event{ID: "evt_1", Payload: []byte("hunter2")}})
 	fmt.Fprintf(&buf, "%v %+v", endpoint, &endpoint)
 	if text := buf.String(); strings.Contains(text, "hunter2") || !strings.Contains(text, "ep_1") || !strings.Contains(text, "evt_1") {

@@ -42,7 +42,9 @@ type Endpoint struct {
 	// RateLimit bounds how often it is sent to. Zero means the profile's bound.
 	RateLimit RateLimit
 	// Disabled endpoints get nothing: no deliveries are created for them, and
-	// those that are pending are canceled.
+	// those that are pending are canceled when they become due. Once it is enabled
+	// again it gets new ones, those that have not become due go on, and those that
+	// were canceled can be replayed.
 	Disabled bool
 	// DisabledReason says why, for people.
 	DisabledReason string
