@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -113,6 +114,7 @@ func (e *engine) newRequest(ctx context.Context, job store.Job, profile Profile,
 		}
 	}
 	req.Header.Set("User-Agent", e.cfg.UserAgent)
+	req.Header.Set(hopsHeader, strconv.Itoa(event.Hops+1))
 	req.Header.Set("Content-Type", "application/json")
 	if event.ContentType != "" {
 		req.Header.Set("Content-Type", event.ContentType)

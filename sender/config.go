@@ -98,6 +98,12 @@ type Config struct {
 	// Zero keeps them as long as the records.
 	BodyRetention time.Duration
 
+	// MaxHops bounds Event.Hops, 1 to 100: how many webhooks may lead to an event
+	// that is sent, one causing the next. It ends loops of products that are
+	// subscribed to each other.
+	// Defaults to 8.
+	MaxHops int
+
 	// MaxPayload is the largest payload that Send accepts, in bytes, up to
 	// 16 MiB.
 	// Defaults to 1 MiB.
@@ -210,6 +216,7 @@ func (c Config) withDefaults() Config {
 	c.EndpointConcurrency = cmp.Or(c.EndpointConcurrency, (c.Concurrency+1)/2)
 	c.ShutdownTimeout = cmp.Or(c.ShutdownTimeout, c.longestTimeout()+5*time.Second)
 	c.SweepInterval = cmp.Or(c.SweepInterval, 5*time.Second)
+	c.MaxHops = cmp.Or(c.MaxHops, 8)
 	c.MaxPayload = cmp.Or(c.MaxPayload, 1<<20)
 	c.MaxResponseBody = cmp.Or(c.MaxResponseBody, 16<<10)
 	c.MaxRetryAfter = cmp.Or(c.MaxRetryAfter, time.Hour)
@@ -264,6 +271,7 @@ func (c Config) validate() error {
 	f.check(within(c.SweepInterval, time.Second, time.Hour), "Config.SweepInterval", c.SweepInterval, "1s to 1h")
 	c.checkRetention(&f, "Config.Retention", c.Retention)
 	c.checkRetention(&f, "Config.BodyRetention", c.BodyRetention)
+	f.check(within(c.MaxHops, 1, 100), "Config.MaxHops", c.MaxHops, "1 to 100")
 	f.check(within(c.MaxPayload, 1, 16<<20), "Config.MaxPayload", c.MaxPayload, "1 to 16777216 bytes")
 	f.check(within(c.MaxResponseBody, -1, 1<<20), "Config.MaxResponseBody", c.MaxResponseBody, "-1 to 1048576 bytes")
 	f.check(c.MaxRetryAfter > 0 || c.MaxRetryAfter == -1, "Config.MaxRetryAfter", c.MaxRetryAfter, "more than 0, or -1")

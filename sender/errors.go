@@ -13,6 +13,9 @@ var (
 	// ErrEventIDReused: an event of that ID was sent before, with another type
 	// or payload.
 	ErrEventIDReused = errors.New("event id was used for another event")
+	// ErrTooManyHops: the event comes of so many webhooks, one causing the next,
+	// that it is taken for a loop. It always comes with ErrInvalid.
+	ErrTooManyHops = errors.New("webhooks go round in a loop")
 	// ErrEndpointDisabled: the endpoint is disabled and gets nothing.
 	ErrEndpointDisabled = errors.New("endpoint is disabled")
 )

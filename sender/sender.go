@@ -35,6 +35,11 @@ type Event struct {
 	// ContentType is the request's Content-Type.
 	// Defaults to "application/json".
 	ContentType string
+	// Hops counts the webhooks that led to this event, one causing the next, up
+	// to Config.MaxHops. A host that sends an event because of a webhook that it
+	// received sets it to [Hops] of that request's header; two products that
+	// are subscribed to each other then come to an end.
+	Hops int
 }
 
 // Receipt says what Send accepted.
@@ -63,8 +68,9 @@ type Sender interface {
 	// Store wrote and its answer was lost: to send the same event again
 	// safely, give it an ID.
 	//
-	// The error wraps ErrInvalid if the event itself is at fault, and
-	// ErrEventIDReused if its ID was used for another type or payload.
+	// The error wraps ErrInvalid if the event itself is at fault, and then
+	// ErrTooManyHops if it comes of a loop, and ErrEventIDReused if its ID was
+	// used for another type or payload.
 	Send(ctx context.Context, e Event) (Receipt, error)
 
 	// Resend attempts one delivery now, in whatever state it is, and if that
@@ -275,7 +281,7 @@ func ref(d store.Delivery) queue.Ref {
 func newEvent(e Event) store.Event {
 	event := store.Event{
 		ID: e.ID, Tenant: e.Tenant, Type: e.Type,
-		Payload: e.Payload, ContentType: e.ContentType, CreatedAt: now(),
+		Payload: e.Payload, ContentType: e.ContentType, Hops: e.Hops, CreatedAt: now(),
 	}
 	if event.ID == "" {
 		event.ID = newID("evt_")

@@ -118,7 +118,7 @@ func validHeaderValue(value string) bool {
 // protocolHeaders are set by HTTP or by Outhook itself.
 var protocolHeaders = []string{
 	"Accept-Encoding", "Connection", "Content-Encoding", "Content-Length", "Content-Type", "Expect", "Host",
-	"Keep-Alive", "Proxy-Authorization", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade", "User-Agent",
+	"Keep-Alive", hopsHeader, "Proxy-Authorization", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade", "User-Agent",
 }
 
 // protocolHeader reports whether name is never free. The names of Standard
@@ -152,6 +152,15 @@ func (e Event) validate(c Config) error {
 		fmt.Sprintf("1 to %d bytes (Config.MaxPayload)", c.MaxPayload))
 	f.check(e.ContentType == "" || validHeaderValue(e.ContentType), "Event.ContentType",
 		fmt.Sprintf("%q", e.ContentType), headerValueBound)
+	if !within(e.Hops, 0, c.MaxHops) {
+		err := error(&FieldError{
+			Field: "Event.Hops", Problem: fmt.Sprintf("is %d", e.Hops), Bound: fmt.Sprintf("0 to %d (Config.MaxHops)", c.MaxHops),
+		})
+		if e.Hops > c.MaxHops {
+			err = fmt.Errorf("%w: %w", ErrTooManyHops, err)
+		}
+		f = append(f, err)
+	}
 	return f.err()
 }
 
