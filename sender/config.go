@@ -104,6 +104,22 @@ type Config struct {
 	// Defaults to 8.
 	MaxHops int
 
+	// MaxEndpoints is how many endpoints a tenant may have: PutEndpoint creates no
+	// more. Those who create some at the same time may go over it. The special
+	// value -1 bounds nothing.
+	// Defaults to 1000.
+	MaxEndpoints int
+
+	// MaxPending is how many pending deliveries a tenant may have: Send accepts
+	// nothing more for it until some have ended. Pending are also those that wait
+	// for their next attempt. They are counted at most once a second for each
+	// tenant and Sender, which adds what it accepts meanwhile: what ends in that
+	// second still counts, and several processes may go over it by what they
+	// accept in that second. An event with more deliveries than this is never
+	// accepted. Resend and Replay are not bound.
+	// Zero bounds nothing.
+	MaxPending int
+
 	// MaxPayload is the largest payload that Send accepts, in bytes, up to
 	// 16 MiB.
 	// Defaults to 1 MiB.
@@ -217,6 +233,7 @@ func (c Config) withDefaults() Config {
 	c.ShutdownTimeout = cmp.Or(c.ShutdownTimeout, c.longestTimeout()+5*time.Second)
 	c.SweepInterval = cmp.Or(c.SweepInterval, 5*time.Second)
 	c.MaxHops = cmp.Or(c.MaxHops, 8)
+	c.MaxEndpoints = cmp.Or(c.MaxEndpoints, 1000)
 	c.MaxPayload = cmp.Or(c.MaxPayload, 1<<20)
 	c.MaxResponseBody = cmp.Or(c.MaxResponseBody, 16<<10)
 	c.MaxRetryAfter = cmp.Or(c.MaxRetryAfter, time.Hour)
@@ -272,6 +289,8 @@ func (c Config) validate() error {
 	c.checkRetention(&f, "Config.Retention", c.Retention)
 	c.checkRetention(&f, "Config.BodyRetention", c.BodyRetention)
 	f.check(within(c.MaxHops, 1, 100), "Config.MaxHops", c.MaxHops, "1 to 100")
+	f.check(within(c.MaxEndpoints, 1, 1_000_000) || c.MaxEndpoints == -1, "Config.MaxEndpoints", c.MaxEndpoints, "1 to 1000000, or -1")
+	f.check(c.MaxPending >= 0, "Config.MaxPending", c.MaxPending, "0 or more")
 	f.check(within(c.MaxPayload, 1, 16<<20), "Config.MaxPayload", c.MaxPayload, "1 to 16777216 bytes")
 	f.check(within(c.MaxResponseBody, -1, 1<<20), "Config.MaxResponseBody", c.MaxResponseBody, "-1 to 1048576 bytes")
 	f.check(c.MaxRetryAfter > 0 || c.MaxRetryAfter == -1, "Config.MaxRetryAfter", c.MaxRetryAfter, "more than 0, or -1")

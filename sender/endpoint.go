@@ -22,7 +22,8 @@ import (
 //
 // The error joins a *FieldError for each fault. It wraps store.ErrConflict if
 // the endpoint has changed since it was read, store.ErrNotFound if it is gone,
-// and store.ErrExists if there is one of that ID already.
+// store.ErrExists if there is one of that ID already, and ErrTooManyEndpoints if
+// the tenant may have no more.
 //
 // A host may as well call its Store directly; the checks are made again before
 // each attempt, which then fails where this would have.
@@ -123,6 +124,11 @@ func (c Config) putEndpoint(ctx context.Context, e store.Endpoint) (store.Endpoi
 	}
 	if err := checkTenant(ctx, c.Store, "Endpoint.Tenant", e.Tenant); err != nil {
 		return store.Endpoint{}, err
+	}
+	if e.Version == 0 {
+		if err := c.checkRoom(ctx, e); err != nil {
+			return store.Endpoint{}, err
+		}
 	}
 	if err := c.keepHealth(ctx, &e); err != nil {
 		return store.Endpoint{}, err

@@ -16,6 +16,11 @@ var (
 	// ErrTooManyHops: the event comes of so many webhooks, one causing the next,
 	// that it is taken for a loop. It always comes with ErrInvalid.
 	ErrTooManyHops = errors.New("webhooks go round in a loop")
+	// ErrTooManyEndpoints: the tenant has Config.MaxEndpoints endpoints. Delete one.
+	ErrTooManyEndpoints = errors.New("too many endpoints")
+	// ErrTooManyPending: the tenant has Config.MaxPending deliveries that have not
+	// ended, and nothing was accepted. Send the event again later.
+	ErrTooManyPending = errors.New("too many pending deliveries")
 	// ErrEndpointDisabled: the endpoint is disabled and gets nothing.
 	ErrEndpointDisabled = errors.New("endpoint is disabled")
 )

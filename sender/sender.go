@@ -69,8 +69,9 @@ type Sender interface {
 	// safely, give it an ID.
 	//
 	// The error wraps ErrInvalid if the event itself is at fault, and then
-	// ErrTooManyHops if it comes of a loop, and ErrEventIDReused if its ID was
-	// used for another type or payload.
+	// ErrTooManyHops if it comes of a loop, ErrEventIDReused if its ID was used
+	// for another type or payload, and ErrTooManyPending if the tenant's backlog
+	// is full (Config.MaxPending).
 	Send(ctx context.Context, e Event) (Receipt, error)
 
 	// Resend attempts one delivery now, in whatever state it is, and if that
@@ -125,7 +126,8 @@ func newEngine(cfg Config) (*engine, error) {
 // client is the Sender.
 type client struct {
 	*engine
-	redis gate // closed while Redis is down
+	redis    gate // closed while Redis is down
+	backlogs backlogs
 }
 
 var _ TxSender = (*client)(nil)

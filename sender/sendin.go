@@ -100,7 +100,14 @@ func (c *client) accept(ctx context.Context, in store.Store, e Event) (Receipt, 
 	if err != nil {
 		return Receipt{}, fmt.Errorf("event %s: list the tenant's endpoints: %w", event.ID, err)
 	}
+	taken, err := c.takeRoom(ctx, in, event, len(deliveries))
+	if err != nil {
+		return Receipt{}, err
+	}
 	err = in.CreateEvent(ctx, event, deliveries)
+	if err != nil {
+		c.backlogs.giveBack(event.Tenant, taken)
+	}
 	if errors.Is(err, store.ErrExists) {
 		return duplicate(ctx, in, event)
 	}
