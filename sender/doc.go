@@ -64,4 +64,19 @@
 //	anything else, no answer   tried again on the schedule
 //
 // Redirects are not followed. A profile's Judge changes the table.
+//
+// # Endpoints that fail
+//
+// Once a delivery is exhausted its endpoint is failing ([HookEndpointFailing]),
+// until an attempt or a ping succeeds ([HookEndpointRecovered]). If every attempt
+// has failed for Config.DisableAfter, and Config.DisableAfterDeliveries were
+// exhausted, it is disabled ([HookEndpointDisabled]). The host enables it with
+// PutEndpoint; what was canceled meanwhile can be replayed. The Store keeps all of
+// it: workers share it, and it outlives them.
+//
+// # Bounds
+//
+// Config.MaxEndpoints, MaxPending and MaxPayload bound what one tenant can take of
+// what all share. A host that sends events because of webhooks it received hands
+// on their [Hops], so that a loop ends at Config.MaxHops.
 package sender

@@ -78,6 +78,7 @@ type HookEndpointFailing interface {
 
 // EndpointFailing is what [HookEndpointFailing] is told.
 type EndpointFailing struct {
+	// Endpoint is it, with its FailingSince.
 	Endpoint store.Endpoint
 	// Delivery is the one that was exhausted.
 	Delivery store.Delivery
@@ -92,6 +93,7 @@ type HookEndpointRecovered interface {
 
 // EndpointRecovered is what [HookEndpointRecovered] is told.
 type EndpointRecovered struct {
+	// Endpoint is it, as it is now.
 	Endpoint store.Endpoint
 	// FailingSince is what the endpoint's was until now.
 	FailingSince time.Time

@@ -84,6 +84,8 @@ type notifier struct{ log *slog.Logger }
 
 var (
 	_ sender.HookDeliveryExhausted = notifier{}
+	_ sender.HookEndpointFailing   = notifier{}
+	_ sender.HookEndpointRecovered = notifier{}
 	_ sender.HookEndpointDisabled  = notifier{}
 )
 
@@ -92,6 +94,16 @@ func (n notifier) DeliveryExhausted(ctx context.Context, e sender.DeliveryExhaus
 	d := e.Delivery
 	n.log.WarnContext(ctx, "Tenant: A delivery has failed for good",
 		"tenant", d.Tenant, "delivery", d.ID, "endpoint", d.EndpointID, "error_class", d.LastErrorClass)
+}
+
+// EndpointFailing implements sender.HookEndpointFailing.
+func (n notifier) EndpointFailing(ctx context.Context, e sender.EndpointFailing) {
+	n.log.WarnContext(ctx, "Tenant: An endpoint is failing", "endpoint", e.Endpoint, "delivery", e.Delivery.ID)
+}
+
+// EndpointRecovered implements sender.HookEndpointRecovered.
+func (n notifier) EndpointRecovered(ctx context.Context, e sender.EndpointRecovered) {
+	n.log.InfoContext(ctx, "Tenant: An endpoint has recovered", "endpoint", e.Endpoint, "failing_since", e.FailingSince)
 }
 
 // EndpointDisabled implements sender.HookEndpointDisabled.

@@ -52,6 +52,7 @@ type endpoint struct {
 	Disabled       bool              `json:"disabled"`
 	DisabledReason string            `json:"disabled_reason,omitempty"`
 	DisabledAt     time.Time         `json:"disabled_at,omitzero"`
+	FailingSince   time.Time         `json:"failing_since,omitzero"`
 	CreatedAt      time.Time         `json:"created_at"`
 	UpdatedAt      time.Time         `json:"updated_at"`
 	Version        int64             `json:"version"`
@@ -61,7 +62,7 @@ func showEndpoint(e store.Endpoint) endpoint {
 	shown := endpoint{
 		ID: e.ID, URL: e.URL, EventTypes: e.EventTypes, Profile: e.Profile, Description: e.Description,
 		Headers: map[string]string{}, Disabled: e.Disabled, DisabledReason: e.DisabledReason, DisabledAt: e.DisabledAt,
-		CreatedAt: e.CreatedAt, UpdatedAt: e.UpdatedAt, Version: e.Version,
+		FailingSince: e.FailingSince, CreatedAt: e.CreatedAt, UpdatedAt: e.UpdatedAt, Version: e.Version,
 	}
 	for name := range e.Headers {
 		shown.Headers[name] = "[redacted]"

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/outhook/outhook/sender"
 )
 
 func TestEndpoints(t *testing.T) {
@@ -125,4 +127,26 @@ func TestTenantsAreApart(t *testing.T) {
 			t.Errorf("a tenant in other letters has %d endpoints, want 1", n)
 		}
 	})
+}
+
+// What a tenant may have is bounded, and the answers say which bound it was.
+func TestBoundsOfATenant(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, memory)
+	f.svc.cfg.MaxEndpoints, f.svc.cfg.MaxPending = 1, 1
+	var err error
+	if f.svc.sender, err = sender.New(f.svc.cfg); err != nil {
+		t.Fatal(err)
+	}
+	addEndpoint(t, f.client, `{"url":"https://example.com"}`)
+	p := call[problem](t, f.client, http.StatusConflict, "POST", "acme/endpoints", `{"url":"https://example.com"}`)
+	if p.Type != typeTooMany {
+		t.Errorf("a second endpoint: %+v", p)
+	}
+	const order = `{"type":"order.paid","payload":1}`
+	call[eventAnswer](t, f.client, http.StatusAccepted, "POST", "acme/events", order)
+	got := f.do(t, "POST", "acme/events", order)
+	if got.status != http.StatusTooManyRequests || got.header.Get("Retry-After") == "" {
+		t.Errorf("a second event: %d %s %s", got.status, got.header, got.body)
+	}
 }

@@ -22,7 +22,10 @@ func (s *service) sendEvent(r *http.Request, tenant string) (reply, error) {
 	if err := decode(r, &in); err != nil {
 		return reply{}, err
 	}
-	receipt, err := s.placeOrder(r.Context(), sender.Event{ID: in.ID, Tenant: tenant, Type: in.Type, Payload: in.Payload})
+	receipt, err := s.placeOrder(r.Context(), sender.Event{
+		ID: in.ID, Tenant: tenant, Type: in.Type, Payload: in.Payload,
+		Hops: sender.Hops(r.Header), // if this request is a webhook itself: a loop ends
+	})
 	if err != nil {
 		return reply{}, err
 	}

@@ -38,6 +38,7 @@ const (
 	typeConflict = "/problems/version-conflict"
 	typeReused   = "/problems/event-id-reused"
 	typeDisabled = "/problems/endpoint-disabled"
+	typeTooMany  = "/problems/too-many-endpoints"
 )
 
 // newProblem is a problem that its status explains.
@@ -65,6 +66,10 @@ var (
 		"An event of that id was sent before, with another type or payload.")
 	errDisabled = conflict(typeDisabled, "The endpoint is disabled",
 		"A disabled endpoint gets nothing: enable it first.")
+	errTooMany = conflict(typeTooMany, "There are too many endpoints",
+		"The tenant has as many endpoints as it may have: delete one first.")
+	errBacklog = newProblem(http.StatusTooManyRequests,
+		"Too many of the tenant's deliveries have not ended yet. Nothing was accepted: try again later.")
 )
 
 // problemOf says what an error means to a client. What the client is not to
@@ -85,6 +90,10 @@ func (s *service) problemOf(r *http.Request, err error) *problem {
 		return errReused
 	case errors.Is(err, sender.ErrEndpointDisabled):
 		return errDisabled
+	case errors.Is(err, sender.ErrTooManyEndpoints):
+		return errTooMany
+	case errors.Is(err, sender.ErrTooManyPending):
+		return errBacklog
 	case errors.Is(err, store.ErrInvalidFilter):
 		_, detail, _ := strings.Cut(err.Error(), store.ErrInvalidFilter.Error()+": ")
 		return newProblem(http.StatusBadRequest, detail+".")
@@ -100,7 +109,7 @@ func (s *service) problemOf(r *http.Request, err error) *problem {
 }
 
 func writeProblem(w http.ResponseWriter, p *problem) {
-	if p.Status == http.StatusServiceUnavailable {
+	if p.Status == http.StatusServiceUnavailable || p.Status == http.StatusTooManyRequests {
 		w.Header().Set("Retry-After", "1")
 	}
 	writeJSON(w, p.Status, "application/problem+json", p)
@@ -112,6 +121,7 @@ var fieldNames = map[string]string{
 	"Endpoint.URL": "url", "Endpoint.EventTypes": "event_types", "Endpoint.Profile": "profile",
 	"Endpoint.Description": "description", "Endpoint.Headers": "headers", "Endpoint.Timeout": "timeout",
 	"Endpoint.Secrets": "secret",
+	"Event.Hops":       "Outhook-Hops", // a header
 	"Event.ID":         "id", "Event.Type": "type", "Event.Payload": "payload",
 	"ReplayFilter.States": "status", "ReplayFilter.Since": "since", "ReplayFilter.Until": "until",
 	"overlap": "overlap", "delivery": "delivery",
