@@ -2,6 +2,7 @@ package sender_test
 
 import (
 	"context"
+	"net/http"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -66,11 +67,29 @@ func (f *fixture) wantTold(failing, recovered, disabled int) {
 	}
 }
 
+// together answers when n requests have come: all of their attempts have loaded the
+// same endpoint, and end at once.
+func together(n int, answer sendertest.Answer) sendertest.Answer {
+	var came atomic.Int32
+	all := make(chan struct{})
+	return func(w http.ResponseWriter, r *http.Request, gone <-chan struct{}) {
+		if came.Add(1) == int32(n) {
+			close(all)
+		}
+		select {
+		case <-all:
+			answer(w, r, gone)
+		case <-gone:
+		}
+	}
+}
+
 // TestEndpointFailsAndRecovers: once each, however many workers see it.
 func TestEndpointFailsAndRecovers(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	r, e := f.receiver(sendertest.Status(500))
+	f.cfg.Profile = sender.Profile{Retry: retry.Schedule{0}, Timeout: 30 * time.Second}
+	r, e := f.receiver(together(20, sendertest.Status(500)))
 	f.sendAll(20, 2)
 	f.wantTold(1, 0, 0)
 	got, failing := f.stored(e), told(f.told, &f.told.failing)[0]
@@ -82,7 +101,7 @@ func TestEndpointFailsAndRecovers(t *testing.T) {
 		t.Errorf("updated at %s, version %d; want %s and one more than %d", got.UpdatedAt, got.Version, e.UpdatedAt, e.Version)
 	}
 
-	r.Script()
+	r.Script(together(20, sendertest.Status(200)))
 	f.sendAll(20, 2)
 	f.wantTold(1, 1, 0)
 	recovered := told(f.told, &f.told.recovered)[0]
@@ -133,6 +152,9 @@ func TestPingsAndHealth(t *testing.T) {
 	if got := f.stored(e); !got.FailingSince.IsZero() || !got.Disabled {
 		t.Errorf("after a ping: %+v, want it well and disabled", got)
 	}
+	r.Script(sendertest.Status(410))
+	ping()
+	f.wantTold(0, 1, 0) // it is disabled
 }
 
 // TestAutoDisable needs the time and the number of deliveries, both.
@@ -215,7 +237,8 @@ func TestAutoDisableCountsWhatFailedSince(t *testing.T) {
 func TestAutoDisableIsToldOnce(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	_, e := f.receiver(sendertest.Status(500))
+	f.cfg.Profile = sender.Profile{Retry: retry.Schedule{0}, Timeout: 30 * time.Second}
+	_, e := f.receiver(together(30, sendertest.Status(500)))
 	f.failingSince(e, 121*time.Hour)
 	f.sendAll(30, 2)
 	f.wantTold(0, 0, 1)
@@ -317,6 +340,48 @@ func TestFailureOfAnotherURL(t *testing.T) {
 			f.sendAll(1, 1)
 			f.wantTold(0, 0, 0)
 			if got := f.stored(e); !got.FailingSince.IsZero() || got.Disabled {
+				t.Errorf("endpoint = %+v", got)
+			}
+		})
+	}
+}
+
+// TestWhatOthersHaveSeenMeanwhile counts: the endpoint is as it is in the Store, and
+// not as it was when the attempt began.
+func TestWhatOthersHaveSeenMeanwhile(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		status    int
+		meanwhile time.Duration // since when the endpoint fails by then; zero: it is well
+	}{
+		"a success before the first failure": {200, -time.Minute},
+		"a failure before a success":         {500, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t)
+			f.cfg.Profile.Retry = retry.Schedule{0}
+			f.cfg.DisableAfterDeliveries = 1
+			_, e := f.receiver(sendertest.Status(test.status))
+			f.failingSince(e, 121*time.Hour)
+			var want time.Time
+			f.store.override(func(s *faultyStore) {
+				s.updateDelivery = func(ctx context.Context, d store.Delivery, a *store.Attempt) error {
+					fresh := f.stored(e)
+					fresh.FailingSince = time.Time{}
+					if test.meanwhile != 0 {
+						fresh.FailingSince = a.EndedAt.Add(-test.meanwhile)
+					}
+					want = fresh.FailingSince
+					if err := s.Store.PutEndpoint(ctx, fresh); err != nil {
+						t.Error(err)
+					}
+					return s.Store.UpdateDelivery(ctx, d, a)
+				}
+			})
+			f.sendAll(1, 1)
+			f.wantTold(0, 0, 0)
+			if got := f.stored(e); !got.FailingSince.Equal(want) || got.Disabled {
 				t.Errorf("endpoint = %+v", got)
 			}
 		})
