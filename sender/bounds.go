@@ -16,19 +16,19 @@ func (c Config) checkRoom(ctx context.Context, e store.Endpoint) error {
 	if c.MaxEndpoints < 0 {
 		return nil
 	}
-	filter := store.EndpointFilter{Tenant: e.Tenant, Limit: min(c.MaxEndpoints, store.MaxLimit)}
-	count, taken := 0, false
-	for other, err := range store.AllEndpoints(ctx, c.Store, filter) {
-		if err != nil {
-			return fmt.Errorf("endpoint %q: count the tenant's: %w", e.ID, err)
-		}
-		taken = taken || other.ID == e.ID
-		if count++; count == c.MaxEndpoints {
-			break
-		}
+	count, err := store.CountEndpoints(ctx, c.Store, e.Tenant, c.MaxEndpoints)
+	if err != nil {
+		return fmt.Errorf("endpoint %q: count the tenant's: %w", e.ID, err)
 	}
-	if count < c.MaxEndpoints || taken {
+	if count < c.MaxEndpoints {
 		return nil
+	}
+	_, err = c.Store.GetEndpoint(ctx, e.Tenant, e.ID)
+	switch {
+	case err == nil:
+		return nil
+	case !errors.Is(err, store.ErrNotFound):
+		return fmt.Errorf("endpoint %q: look whether it is there: %w", e.ID, err)
 	}
 	return fmt.Errorf("endpoint %q: %w: tenant %q has %d (Config.MaxEndpoints), delete one first",
 		e.ID, ErrTooManyEndpoints, e.Tenant, c.MaxEndpoints)
@@ -118,7 +118,7 @@ func (c *client) takeRoom(ctx context.Context, in store.Store, event store.Event
 		return 0, nil
 	}
 	fits, err := c.backlogs.take(event.Tenant, deliveries, most, func() (int, error) {
-		return countPending(ctx, in, event.Tenant, most)
+		return store.CountPending(ctx, in, event.Tenant, most)
 	})
 	if err != nil {
 		return 0, fmt.Errorf("event %s: count the tenant's pending deliveries: %w", event.ID, err)
@@ -133,19 +133,4 @@ func (c *client) takeRoom(ctx context.Context, in store.Store, event store.Event
 	}
 	return 0, fmt.Errorf("event %s: %w: with its %d, tenant %q has more than %d (Config.MaxPending); send it again later",
 		event.ID, ErrTooManyPending, deliveries, event.Tenant, most)
-}
-
-// countPending counts the tenant's pending deliveries, up to most.
-func countPending(ctx context.Context, s store.Store, tenant string, most int) (int, error) {
-	count := 0
-	filter := store.DeliveryFilter{Tenant: tenant, States: []store.DeliveryState{store.Pending}, Limit: min(most, store.MaxLimit)}
-	for _, err := range store.AllDeliveries(ctx, s, filter) {
-		if err != nil {
-			return count, err
-		}
-		if count++; count == most {
-			break
-		}
-	}
-	return count, nil
 }

@@ -140,10 +140,6 @@ func concerns(a store.Attempt, endpoint store.Endpoint) bool {
 	return !endpoint.Disabled && !endpoint.UpdatedAt.After(a.StartedAt)
 }
 
-// changeTries bounds how often a change of an endpoint is tried: each time that
-// it fails, somebody else has made one.
-const changeTries = 10
-
 // changeEndpoint writes what change makes of the endpoint, and of the endpoint as
 // it is by then if somebody else is quicker, until change returns false. It
 // returns the endpoint as it was written, and whether it was. What Outhook only
@@ -152,7 +148,7 @@ func (e *engine) changeEndpoint(
 	ctx context.Context, endpoint store.Endpoint, change func(fresh *store.Endpoint) bool,
 ) (store.Endpoint, bool) {
 	ctx = context.WithoutCancel(ctx) // as with the attempt's record
-	for range changeTries {
+	for range endpointTries {
 		if !change(&endpoint) {
 			return endpoint, false
 		}

@@ -67,6 +67,9 @@ func (f *fixture) wantTold(failing, recovered, disabled int) {
 	}
 }
 
+// atOnce is how many attempts to an endpoint a worker makes at once from the start.
+const atOnce = 4
+
 // together answers when n requests have come: all of their attempts have loaded the
 // same endpoint, and end at once.
 func together(n int, answer sendertest.Answer) sendertest.Answer {
@@ -89,8 +92,8 @@ func TestEndpointFailsAndRecovers(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.cfg.Profile = sender.Profile{Retry: retry.Schedule{0}, Timeout: 30 * time.Second}
-	r, e := f.receiver(together(20, sendertest.Status(500)))
-	f.sendAll(20, 2)
+	r, e := f.receiver(together(atOnce, sendertest.Status(500)))
+	f.sendAll(atOnce, 2)
 	f.wantTold(1, 0, 0)
 	got, failing := f.stored(e), told(f.told, &f.told.failing)[0]
 	first := f.until(failing.Delivery, func(store.Delivery) bool { return true })
@@ -101,8 +104,8 @@ func TestEndpointFailsAndRecovers(t *testing.T) {
 		t.Errorf("updated at %s, version %d; want %s and one more than %d", got.UpdatedAt, got.Version, e.UpdatedAt, e.Version)
 	}
 
-	r.Script(together(20, sendertest.Status(200)))
-	f.sendAll(20, 2)
+	r.Script(together(atOnce, sendertest.Status(200)))
+	f.sendAll(atOnce, 2)
 	f.wantTold(1, 1, 0)
 	recovered := told(f.told, &f.told.recovered)[0]
 	if now := f.stored(e); !now.FailingSince.IsZero() || now.Version != e.Version+2 || !recovered.FailingSince.Equal(got.FailingSince) {
@@ -238,9 +241,10 @@ func TestAutoDisableIsToldOnce(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.cfg.Profile = sender.Profile{Retry: retry.Schedule{0}, Timeout: 30 * time.Second}
-	_, e := f.receiver(together(30, sendertest.Status(500)))
+	f.cfg.DisableAfterDeliveries = 2
+	_, e := f.receiver(together(atOnce, sendertest.Status(500)))
 	f.failingSince(e, 121*time.Hour)
-	f.sendAll(30, 2)
+	f.sendAll(atOnce, 2)
 	f.wantTold(0, 0, 1)
 	if got := f.stored(e); !got.Disabled {
 		t.Errorf("endpoint = %+v", got)

@@ -8,7 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/outhook/outhook/retry"
 	"github.com/outhook/outhook/sender"
+	"github.com/outhook/outhook/sender/sendertest"
 )
 
 func TestEndpoints(t *testing.T) {
@@ -149,4 +151,56 @@ func TestBoundsOfATenant(t *testing.T) {
 	if got.status != http.StatusTooManyRequests || got.header.Get("Retry-After") == "" {
 		t.Errorf("a second event: %d %s %s", got.status, got.header, got.body)
 	}
+}
+
+// An endpoint that fails says since when, is disabled after days of it, and begins
+// anew when its tenant enables it: in every database, which is the time of this test.
+func TestEndpointHealth(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, address string) {
+		f := newFixture(t, address)
+		f.svc.cfg.Profile.Retry = retry.Schedule{0}
+		f.svc.cfg.DisableAfterDeliveries = 2
+		var err error
+		if f.svc.sender, err = sender.New(f.svc.cfg); err != nil {
+			t.Fatal(err)
+		}
+		f.work(t)
+		receiver := sendertest.NewReceiver(t, nil)
+		receiver.Script(sendertest.Status(500))
+		e := addEndpoint(t, f.client, `{"url":"`+receiver.URL()+`"}`)
+		path := "acme/endpoints/" + e.ID
+		const order = `{"type":"order.paid","payload":1}`
+		// send sends an event, and waits until the endpoint is as it is to be then.
+		send := func(done func(e endpoint) bool) {
+			t.Helper()
+			call[eventAnswer](t, f.client, http.StatusAccepted, "POST", "acme/events", order)
+			var got endpoint
+			eventually(t, func() bool {
+				got = call[endpoint](t, f.client, http.StatusOK, "GET", path, "")
+				return done(got)
+			}, func() string { return fmt.Sprintf("the endpoint is %+v", got) })
+		}
+		failing := func(e endpoint) bool { return !e.FailingSince.IsZero() && !e.Disabled }
+		well := func(e endpoint) bool { return e.FailingSince.IsZero() && !e.Disabled }
+		send(failing)
+		receiver.Script()
+		send(well)
+		receiver.Script(sendertest.Status(500))
+		send(failing)
+
+		stored, err := f.svc.db.store.GetEndpoint(t.Context(), "acme", e.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		stored.FailingSince = stored.FailingSince.Add(-121 * time.Hour)
+		if err := f.svc.db.store.PutEndpoint(t.Context(), stored); err != nil {
+			t.Fatal(err)
+		}
+		send(func(e endpoint) bool { return e.Disabled && strings.HasPrefix(e.DisabledReason, "every attempt since") })
+		if e := call[endpoint](t, f.client, http.StatusOK, "PATCH", path, `{"disabled":false}`); !well(e) {
+			t.Errorf("enabled again: %+v", e)
+		}
+		send(failing)
+	})
 }
