@@ -1,6 +1,7 @@
 package sender_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -267,5 +268,23 @@ func TestGoodEndpointsAreAccepted(t *testing.T) {
 		if _, err := sender.PutEndpoint(t.Context(), cfg, e); err != nil {
 			t.Errorf("PutEndpoint(%s) = %v", e.URL, err)
 		}
+	}
+}
+
+// onlyFailing and onlyRecovered are hooks of one method each.
+type (
+	onlyFailing   struct{}
+	onlyRecovered struct{}
+)
+
+func (onlyFailing) EndpointFailing(context.Context, sender.EndpointFailing)       {}
+func (onlyRecovered) EndpointRecovered(context.Context, sender.EndpointRecovered) {}
+
+func TestHooksOfHealthAreHooks(t *testing.T) {
+	t.Parallel()
+	cfg := goodConfig(t)
+	cfg.Hooks = []sender.Hook{onlyFailing{}, onlyRecovered{}}
+	if _, err := sender.New(cfg); err != nil {
+		t.Error(err)
 	}
 }

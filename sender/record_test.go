@@ -184,3 +184,27 @@ func TestLostAnswerTellsWhatIsStored(t *testing.T) {
 		t.Errorf("told %+v and the next attempt at %s, stored %+v, %v", w.d, w.a.NextAttemptAt, stored, err)
 	}
 }
+
+// exhaustions is a Hook that counts.
+type exhaustions struct{ told int }
+
+func (e *exhaustions) DeliveryExhausted(context.Context, DeliveryExhausted) { e.told++ }
+
+// TestEndIsToldOnce, though two workers made the last attempt.
+func TestEndIsToldOnce(t *testing.T) {
+	t.Parallel()
+	e, d, r := recordBench(t, memstore.New())
+	hook := &exhaustions{}
+	e.cfg.Hooks = []Hook{hook}
+	r.profile.Retry = retry.Schedule{0}
+	job := store.Job{Delivery: d, Endpoint: &store.Endpoint{ID: d.EndpointID, Tenant: d.Tenant, Version: 1}}
+	for range 2 {
+		r.attempt.ID = newID("atm_")
+		if got, err := e.record(t.Context(), job, r); err != nil || got.State != store.Failed {
+			t.Fatalf("record = %+v, %v", got, err)
+		}
+	}
+	if hook.told != 1 {
+		t.Errorf("told %d times, want once", hook.told)
+	}
+}
