@@ -10,6 +10,10 @@ import (
 	"github.com/outhook/outhook/store"
 )
 
+// endpointTries bounds how often a change of an endpoint is tried that others
+// change at the same time.
+const endpointTries = 5
+
 // noteHealth keeps what a recorded attempt says about its endpoint, which is as
 // it was loaded for the attempt: one that is well costs no read and no write.
 func (e *engine) noteHealth(ctx context.Context, endpoint store.Endpoint, w writing, exhausted bool) {
