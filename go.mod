@@ -4,6 +4,7 @@ go 1.26.0
 
 // Linked by package sender.
 require (
+	code.dny.dev/ssrf v0.3.0 // which addresses are public; it has no dependencies
 	github.com/cenkalti/backoff/v4 v4.3.0 // waits between tries of a Store's write, retry.Exponential
 	github.com/google/uuid v1.6.0 // ids ordered by time; asynq has it too
 	github.com/hibiken/asynq v0.26.0 // the queue of wake-ups
