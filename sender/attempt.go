@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/outhook/outhook/internal/guard"
 	"github.com/outhook/outhook/retry"
 	"github.com/outhook/outhook/signing"
 	"github.com/outhook/outhook/store"
@@ -53,6 +54,9 @@ func (e *engine) attempt(ctx context.Context, transport http.RoundTripper, job s
 	r.attempt.Succeeded = r.verdict == retry.Succeeded
 	if !r.attempt.Succeeded {
 		r.attempt.ErrorClass, r.attempt.Error = explain(attemptCtx, err, timeout, r.result.Status)
+		if refused, ok := errors.AsType[*guard.Error](err); ok {
+			e.log.Info("Attempt: Blocked", "endpoint", d.EndpointID, "reason", refused, "address", refused.Addr)
+		}
 		if r.cutOff {
 			r.attempt.ErrorClass, r.attempt.Error = store.ErrorTimeout, "no answer before the sender stopped waiting"
 		}
@@ -102,7 +106,11 @@ func (e *engine) exchange(ctx context.Context, transport http.RoundTripper, job 
 func (e *engine) newRequest(ctx context.Context, job store.Job, profile Profile, at time.Time) (*http.Request, error) {
 	endpoint, event := *job.Endpoint, *job.Event
 	if err := e.cfg.validateEndpoint(endpoint); err != nil {
-		return nil, &classError{store.ErrorConfig, err}
+		class := store.ErrorConfig
+		if is[*guard.Error](err) {
+			class = store.ErrorBlocked
+		}
+		return nil, &classError{class, err}
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint.URL, bytes.NewReader(event.Payload))
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/outhook/outhook/internal/guard"
 	"github.com/outhook/outhook/store"
 )
 
@@ -33,10 +34,33 @@ func explain(ctx context.Context, err error, timeout time.Duration, status int) 
 	if own, ok := errors.AsType[*classError](err); ok {
 		return own.class, err.Error()
 	}
+	if refused, ok := errors.AsType[*guard.Error](err); ok {
+		return store.ErrorBlocked, refused.Error()
+	}
 	if ctx.Err() != nil {
 		return store.ErrorTimeout, fmt.Sprintf("no answer within %s", timeout)
 	}
-	return classify(err), err.Error()
+	return classify(err), discreet(err)
+}
+
+// discreet returns the text of a transport's error without the addresses of the
+// host's own resolver and proxy: tenants read it.
+func discreet(err error) string {
+	if viaProxy(err) {
+		return "no connection through the egress proxy"
+	}
+	dns, ok := errors.AsType[*net.DNSError](err)
+	if !ok {
+		return err.Error()
+	}
+	what := "the lookup failed"
+	switch {
+	case dns.IsNotFound:
+		what = "no such host"
+	case dns.IsTimeout:
+		what = "timeout"
+	}
+	return "lookup " + strings.TrimSuffix(dns.Name, ".") + ": " + what
 }
 
 // classify finds the class of a transport's error.
@@ -44,6 +68,11 @@ func classify(err error) store.ErrorClass {
 	dial, isOp := errors.AsType[*net.OpError](err)
 	timeout, isNet := errors.AsType[net.Error](err)
 	switch {
+	case viaProxy(err):
+		if strings.Contains(err.Error(), "not allowed by ruleset") { // RFC 1928, 6
+			return store.ErrorBlocked
+		}
+		return store.ErrorConnect
 	case is[*net.DNSError](err):
 		return store.ErrorDNS
 	case isTLS(err):
@@ -59,6 +88,12 @@ func classify(err error) store.ErrorClass {
 		return store.ErrorReset
 	}
 	return store.ErrorOther
+}
+
+// viaProxy reports whether the way to or through an egress proxy failed.
+func viaProxy(err error) bool {
+	op, ok := errors.AsType[*net.OpError](err)
+	return ok && (op.Op == "proxyconnect" || strings.HasPrefix(op.Op, "socks"))
 }
 
 // is reports whether err is, or wraps, an E.

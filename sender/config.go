@@ -6,12 +6,14 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"net/netip"
 	"reflect"
 	"slices"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/outhook/outhook/internal/guard"
 	"github.com/outhook/outhook/retry"
 	"github.com/outhook/outhook/signing"
 	"github.com/outhook/outhook/store"
@@ -154,15 +156,41 @@ type Config struct {
 	UserAgent string
 
 	// Transport makes the requests, one RoundTrip per attempt: redirects are
-	// never followed. Set it to go through a proxy or to present a client
-	// certificate. It must be safe for concurrent use.
-	// Defaults to a transport of Outhook's own, without a proxy.
+	// never followed. Set it to one that NewTransport made with other options, or
+	// that wraps such a one: one of the host's own has no address guard, only the
+	// checks of the endpoint's URL. It must be safe for concurrent use.
+	// Defaults to NewTransport(cfg, TransportOptions{}).
 	Transport http.RoundTripper
 
-	// UnsafeAllowLocal permits http:// URLs, and hosts that name this machine
-	// or a private network. It is for development and tests: in production it
-	// lets a tenant aim requests at the host's own network.
+	// UnsafeAllowLocal permits http:// URLs, every port, and every address: this
+	// machine and private networks, too. It is for development and tests: in
+	// production it lets a tenant aim requests at the host's own network. The
+	// fields that follow make smaller holes.
 	UnsafeAllowLocal bool
+
+	// UnsafeAllowHTTP permits http:// URLs. What is sent can be read on its way.
+	UnsafeAllowHTTP bool
+
+	// UnsafeAllowCIDRs are networks that requests may go to though they are not
+	// public. Every tenant can reach all that listens there on a permitted port.
+	// In a network that has only IPv6 and reaches IPv4 through DNS64 and NAT64,
+	// 64:ff9b::/96 is needed; the IPv4 addresses in it are still judged.
+	UnsafeAllowCIDRs []netip.Prefix
+
+	// UnsafeAllowHosts are hosts that requests may go to whatever their names
+	// resolve to, each as it stands in URLs, without a port. Whoever can change
+	// such a name's records chooses the address.
+	UnsafeAllowHosts []string
+
+	// UnsafeAllowPorts are ports beside 80 and 443. The special value 0 permits
+	// all: a tenant can then look for other services on public addresses, in the
+	// host's name.
+	UnsafeAllowPorts []uint16
+
+	// DenyCIDRs are networks that requests must not go to, whatever else permits
+	// them, but for UnsafeAllowLocal: public addresses that firewalls open to the host alone, the
+	// addresses under which it is known outside, and a NAT64 prefix of its own.
+	DenyCIDRs []netip.Prefix
 
 	// Logger gets what is worth knowing to an operator; no secret, payload or
 	// answer is ever logged.
@@ -172,6 +200,8 @@ type Config struct {
 	// Hooks are told what happens. Each must implement at least one of the
 	// Hook interfaces of this package.
 	Hooks []Hook
+
+	guard *guard.Guard // nil if UnsafeAllowLocal; made by withDefaults
 }
 
 // Profile is what a product's webhook page promises to receivers. The zero
@@ -241,6 +271,7 @@ func (c Config) withDefaults() Config {
 	c.DisableAfterDeliveries = cmp.Or(c.DisableAfterDeliveries, 10)
 	c.UserAgent = cmp.Or(c.UserAgent, "Outhook/"+Version)
 	c.Hooks = slices.Clone(c.Hooks)
+	c.guard = c.newGuard()
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -297,6 +328,7 @@ func (c Config) validate() error {
 	f.check(c.DisableAfter >= time.Minute || c.DisableAfter == -1, "Config.DisableAfter", c.DisableAfter, "at least 1m, or -1")
 	f.check(within(c.DisableAfterDeliveries, 1, 1000), "Config.DisableAfterDeliveries", c.DisableAfterDeliveries, "1 to 1000")
 	f.check(validHeaderValue(c.UserAgent), "Config.UserAgent", fmt.Sprintf("%q", c.UserAgent), headerValueBound)
+	c.validateGuard(&f)
 	for i, hook := range c.Hooks {
 		if !implementsHook(hook) {
 			f.add(fmt.Sprintf("Config.Hooks[%d]", i), fmt.Sprintf("has the type %T, without a method of a hook", hook),

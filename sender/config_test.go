@@ -259,7 +259,7 @@ func TestGoodEndpointsAreAccepted(t *testing.T) {
 	t.Parallel()
 	cfg := goodConfig(t)
 	for _, e := range []store.Endpoint{
-		{URL: "https://example.com:8443/a/b?token=x", EventTypes: []string{"*", "a", "a.b-c", "a.b.*"}},
+		{URL: "https://example.com:443/a/b?token=x", EventTypes: []string{"*", "a", "a.b-c", "a.b.*"}},
 		{URL: "https://[2606:4700::1111]/", Timeout: 100 * time.Millisecond},
 		{URL: "https://xn--mnchen-3ya.example/", Headers: http.Header{"Authorization": {"Bearer x"}, "X-Tab": {"a\tb"}, "X-Utf8": {"ü"}}},
 		{URL: "https://8.8.8.8", Timeout: time.Minute, Description: strings.Repeat("x", 1024)},

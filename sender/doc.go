@@ -79,4 +79,12 @@
 // Config.MaxEndpoints, MaxPending and MaxPayload bound what one tenant can take of
 // what all share. A host that sends events because of webhooks it received hands
 // on their [Hops], so that a loop ends at Config.MaxHops.
+//
+// # Where requests go
+//
+// Tenants choose URLs, and requests come from inside the host's network. An
+// address guard lets them go to public addresses only, over HTTPS, on ports 80
+// and 443: [Transport] says what it judges, the fields UnsafeAllow… of [Config]
+// what can be permitted. It is part of Outhook's own transport and of those
+// that [NewTransport] makes, and of no other.
 package sender

@@ -35,6 +35,8 @@ type FieldError struct {
 	Problem string
 	// Bound is what must be there.
 	Bound string
+
+	cause error // a *guard.Error, or nil
 }
 
 // Error returns the field, the problem and the bound in one sentence.
@@ -42,8 +44,13 @@ func (e *FieldError) Error() string {
 	return fmt.Sprintf("%s %s, must be %s", e.Field, e.Problem, e.Bound)
 }
 
-// Unwrap returns [ErrInvalid].
-func (e *FieldError) Unwrap() error { return ErrInvalid }
+// Unwrap returns [ErrInvalid], and what else is known of the cause.
+func (e *FieldError) Unwrap() []error {
+	if e.cause == nil {
+		return []error{ErrInvalid}
+	}
+	return []error{ErrInvalid, e.cause}
+}
 
 // faults collects what is wrong, so that all of it is reported at once.
 type faults []error
@@ -55,6 +62,13 @@ func (f *faults) add(field, problem, bound string) {
 func (f *faults) check(ok bool, field string, value any, bound string) {
 	if !ok {
 		f.add(field, fmt.Sprintf("is %v", value), bound)
+	}
+}
+
+// blocked adds what the address guard refused, if it did.
+func (f *faults) blocked(err error, field, problem, bound string) {
+	if err != nil {
+		*f = append(*f, &FieldError{Field: field, Problem: problem, Bound: bound, cause: err})
 	}
 }
 

@@ -195,8 +195,8 @@ func ExamplePutEndpoint() {
 	// Output:
 	// [[redacted]] <nil>
 	// true
-	// Endpoint.URL has the scheme "http", must be an https URL (Config.UnsafeAllowLocal permits http)
-	// Endpoint.URL names this machine or a private network, must be public (Config.UnsafeAllowLocal permits others)
+	// Endpoint.URL has the scheme "http", must be an https URL (Config.UnsafeAllowHTTP permits http)
+	// Endpoint.URL names this machine or a private network, must be public (Config.UnsafeAllowHosts and UnsafeAllowCIDRs permit others)
 	// Endpoint.Headers[Host] is reserved, must be a header that neither HTTP nor the profile sets
 }
 

@@ -57,7 +57,10 @@ func pingEvent(e Event) (Event, error) {
 func (e *engine) ping(ctx context.Context, endpoint store.Endpoint, event store.Event) (store.Attempt, error) {
 	transport := e.cfg.Transport
 	if transport == nil {
-		own := newTransport(1)
+		own, err := NewTransport(e.cfg, TransportOptions{})
+		if err != nil {
+			return store.Attempt{}, err
+		}
 		defer own.CloseIdleConnections()
 		transport = own
 	}

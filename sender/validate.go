@@ -6,10 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"net/netip"
-	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -232,76 +229,6 @@ func validateHeaders(f *faults, header http.Header, reserved func(name string) b
 			f.add(field, "has a value that cannot be sent", headerValueBound)
 		}
 	}
-}
-
-// validateURL checks what of a URL can be checked without a name lookup. A URL
-// may hold a credential in its query, so that no fault shows it.
-func (c Config) validateURL(f *faults, raw string) {
-	const field = "Endpoint.URL"
-	if !within(len(raw), 1, maxURL) || !utf8.ValidString(raw) {
-		f.add(field, fmt.Sprintf("is %d bytes", len(raw)), fmt.Sprintf("1 to %d bytes of UTF-8", maxURL))
-		return
-	}
-	u, err := url.Parse(raw)
-	if err != nil || u.Opaque != "" || u.Hostname() == "" {
-		f.add(field, "cannot be parsed", "an absolute https URL")
-		return
-	}
-	if u.Scheme != "https" && !(u.Scheme == "http" && c.UnsafeAllowLocal) {
-		f.add(field, fmt.Sprintf("has the scheme %q", u.Scheme), "an https URL (Config.UnsafeAllowLocal permits http)")
-	}
-	if u.User != nil {
-		f.add(field, "has a user name", "without one: put credentials into Headers[Authorization]")
-	}
-	if u.Fragment != "" {
-		f.add(field, "has a fragment", "without one: it would not be sent")
-	}
-	if port, err := strconv.ParseUint(u.Port(), 10, 16); u.Port() != "" && (err != nil || port == 0) {
-		f.add(field, "has the port "+u.Port(), "on a port from 1 to 65535")
-	}
-	if strings.ContainsFunc(u.Hostname(), func(r rune) bool { return r > unicode.MaxASCII }) {
-		// net/http maps such a host before it dials, "127.0.0.１" to 127.0.0.1.
-		f.add(field, "has a host that is not ASCII", "one in its ASCII form, xn--…")
-	}
-	if !c.UnsafeAllowLocal && localHost(u.Hostname()) {
-		f.add(field, "names this machine or a private network", "public (Config.UnsafeAllowLocal permits others)")
-	}
-}
-
-// specialPrefixes are addresses that are global unicast to package netip and
-// lead to nobody's public server (IANA special-purpose registries): shared and
-// benchmark networks, documentation, and IPv6 that carries an IPv4 address.
-var specialPrefixes = []netip.Prefix{
-	netip.MustParsePrefix("0.0.0.0/8"), netip.MustParsePrefix("100.64.0.0/10"), netip.MustParsePrefix("192.0.0.0/24"),
-	netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("192.88.99.0/24"), netip.MustParsePrefix("198.18.0.0/15"),
-	netip.MustParsePrefix("198.51.100.0/24"), netip.MustParsePrefix("203.0.113.0/24"), netip.MustParsePrefix("240.0.0.0/4"),
-	netip.MustParsePrefix("::/96"), netip.MustParsePrefix("64:ff9b::/96"), netip.MustParsePrefix("64:ff9b:1::/48"),
-	netip.MustParsePrefix("100::/64"), netip.MustParsePrefix("2001::/23"), netip.MustParsePrefix("2001:db8::/32"),
-	netip.MustParsePrefix("2002::/16"), netip.MustParsePrefix("3fff::/20"), netip.MustParsePrefix("fec0::/10"),
-}
-
-// localNames are suffixes that no public name has (RFC 6761, RFC 6762, and what
-// clouds and routers use).
-var localNames = []string{".localhost", ".local", ".internal", ".home.arpa", ".lan"}
-
-// localHost reports whether host, as written, can only be this machine or a
-// private network. A name that resolves to such an address is not seen here.
-func localHost(host string) bool {
-	name := strings.ToLower(strings.TrimSuffix(host, "."))
-	if addr, err := netip.ParseAddr(name); err == nil {
-		addr = addr.Unmap()
-		return !addr.IsGlobalUnicast() || addr.IsPrivate() ||
-			slices.ContainsFunc(specialPrefixes, func(p netip.Prefix) bool { return p.Contains(addr.WithZone("")) })
-	}
-	dot := strings.LastIndexByte(name, '.')
-	if dot < 0 || slices.ContainsFunc(localNames, func(suffix string) bool { return strings.HasSuffix(name, suffix) }) {
-		return true
-	}
-	// "127.1" and "127.0.0.0x1" are addresses to some resolvers, and names of the
-	// public DNS to nobody (URL Standard, "ends in a number").
-	last := name[dot+1:]
-	_, err := strconv.ParseUint(last, 0, 64)
-	return err == nil || strings.Trim(last, "0123456789") == ""
 }
 
 func all[T any](items []T, ok func(T) bool) bool {

@@ -41,7 +41,10 @@ func RunWorkers(ctx context.Context, cfg Config) error {
 		loads: gate{tolerance: 2, longest: time.Second},
 	}
 	if w.transport == nil {
-		own := newTransport(e.cfg.Concurrency)
+		own, err := NewTransport(e.cfg, TransportOptions{})
+		if err != nil {
+			return err
+		}
 		defer own.CloseIdleConnections()
 		w.transport = own
 	}

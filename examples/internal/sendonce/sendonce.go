@@ -179,7 +179,9 @@ func inFlags(to int, err error) error {
 		"Endpoint.Secrets", "-secret",
 		"Endpoint.Timeout", "-timeout",
 		"Event.Payload", "-data",
-		"Config.UnsafeAllowLocal", "-allow-local",
+		"Config.UnsafeAllowHTTP", "-allow-local",
+		"Config.UnsafeAllowPorts", "-allow-local",
+		"Config.UnsafeAllowHosts and UnsafeAllowCIDRs permit", "-allow-local permits",
 		" (Config.MaxPayload)", "",
 	)
 	return errors.New(words.Replace(err.Error()))
