@@ -83,6 +83,9 @@ func (e *engine) exchange(ctx context.Context, transport http.RoundTripper, job 
 	for name := range job.Endpoint.Headers {
 		r.attempt.RequestHeader[http.CanonicalHeaderKey(name)] = []string{redacted}
 	}
+	if transport, err = e.cfg.transportFor(ctx, *job.Endpoint, transport); err != nil {
+		return err
+	}
 	var t trace
 	res, err := transport.RoundTrip(req.WithContext(t.attach(ctx)))
 	r.attempt.RemoteAddr, r.attempt.Timing = t.result()

@@ -2,6 +2,7 @@ package sender
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -161,6 +162,13 @@ type Config struct {
 	// checks of the endpoint's URL. It must be safe for concurrent use.
 	// Defaults to NewTransport(cfg, TransportOptions{}).
 	Transport http.RoundTripper
+
+	// TransportFor, if set, gives an endpoint a transport of its own, such as one
+	// with a client certificate. It is called before each attempt, concurrently;
+	// connections are kept in the transport, so that an endpoint needs the same
+	// one each time. Nil without an error stands for Transport. After an error
+	// the attempt has failed; the error is logged and not recorded.
+	TransportFor func(ctx context.Context, e store.Endpoint) (http.RoundTripper, error)
 
 	// UnsafeAllowLocal permits http:// URLs, every port, and every address: this
 	// machine and private networks, too. It is for development and tests: in

@@ -60,7 +60,7 @@ type Transport struct {
 var _ http.RoundTripper = (*Transport)(nil)
 
 // NewTransport returns a Transport that guards addresses as cfg says, for
-// Config.Transport, by itself or wrapped. Of cfg it uses
+// Config.Transport or Config.TransportFor, by itself or wrapped. Of cfg it uses
 // Concurrency, DenyCIDRs and the fields UnsafeAllow…; the others may be missing
 // yet. The error joins a *FieldError for each fault of these and of o.
 func NewTransport(cfg Config, o TransportOptions) (*Transport, error) {
@@ -171,4 +171,20 @@ func proxyAnswer(_ context.Context, _ *url.URL, _ *http.Request, res *http.Respo
 		class, what = store.ErrorBlocked, "refused to connect"
 	}
 	return &classError{class, fmt.Errorf("the egress proxy %s (%d)", what, res.StatusCode)}
+}
+
+// transportFor returns the endpoint's transport, which is usually the usual one.
+func (c Config) transportFor(ctx context.Context, e store.Endpoint, usual http.RoundTripper) (http.RoundTripper, error) {
+	if c.TransportFor == nil {
+		return usual, nil
+	}
+	own, err := c.TransportFor(ctx, e.Clone())
+	if err != nil {
+		c.Logger.Error("Attempt: Config.TransportFor failed", "endpoint", e.ID, "error", err)
+		return nil, &classError{store.ErrorConfig, errors.New("there is no transport for the endpoint")}
+	}
+	if isNil(own) {
+		return usual, nil
+	}
+	return own, nil
 }

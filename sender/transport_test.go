@@ -443,3 +443,43 @@ func sendPastTheProxy(t *testing.T) {
 		t.Errorf("%d requests arrived, want 2", len(received))
 	}
 }
+
+func TestTransportFor(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	var usual, own atomic.Int32
+	count := func(n *atomic.Int32) http.RoundTripper {
+		return roundTripper(func(req *http.Request) (*http.Response, error) {
+			n.Add(1)
+			return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Request: req}, nil
+		})
+	}
+	endpoints := map[string]store.Endpoint{}
+	for _, name := range []string{"own", "usual", "none", "faulty"} {
+		endpoints[name] = f.endpoint(store.Endpoint{URL: "https://example.com/" + name})
+	}
+	f.cfg.Transport = count(&usual)
+	f.cfg.TransportFor = func(ctx context.Context, e store.Endpoint) (http.RoundTripper, error) {
+		e.Secrets[0].Value = "" // a copy
+		switch {
+		case ctx.Err() != nil || strings.HasSuffix(e.URL, "/faulty"):
+			return nil, errors.New("vault at 10.0.0.3 is sealed")
+		case strings.HasSuffix(e.URL, "/own"):
+			return count(&own), nil
+		case strings.HasSuffix(e.URL, "/none"):
+			return (*sender.Transport)(nil), nil // as from a map without it
+		}
+		return nil, nil //nolint:nilnil // the usual one
+	}
+	for name, want := range map[string][2]int32{"own": {0, 1}, "usual": {1, 0}, "none": {1, 0}, "faulty": {0, 0}} {
+		usual.Store(0)
+		own.Store(0)
+		a := f.ping(endpoints[name])
+		if got := [2]int32{usual.Load(), own.Load()}; got != want || a.Succeeded != (name != "faulty") {
+			t.Errorf("%s: %v requests, want %v: %q", name, got, want, a.Error)
+		}
+		if !a.Succeeded && (a.ErrorClass != store.ErrorConfig || a.Error != "there is no transport for the endpoint") {
+			t.Errorf("%s: %s %q", name, a.ErrorClass, a.Error)
+		}
+	}
+}
