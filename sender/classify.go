@@ -43,24 +43,26 @@ func explain(ctx context.Context, err error, timeout time.Duration, status int) 
 	return classify(err), discreet(err)
 }
 
-// discreet returns the text of a transport's error without the addresses of the
-// host's own resolver and proxy: tenants read it.
+// discreet returns the text of a transport's error without the addresses of this
+// machine, its resolver and its proxy: tenants read it.
 func discreet(err error) string {
 	if viaProxy(err) {
 		return "no connection through the egress proxy"
 	}
-	dns, ok := errors.AsType[*net.DNSError](err)
-	if !ok {
-		return err.Error()
+	if dns, ok := errors.AsType[*net.DNSError](err); ok {
+		what := "the lookup failed"
+		switch {
+		case dns.IsNotFound:
+			what = "no such host"
+		case dns.IsTimeout:
+			what = "timeout"
+		}
+		return "lookup " + strings.TrimSuffix(dns.Name, ".") + ": " + what
 	}
-	what := "the lookup failed"
-	switch {
-	case dns.IsNotFound:
-		what = "no such host"
-	case dns.IsTimeout:
-		what = "timeout"
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Source != nil {
+		return op.Err.Error()
 	}
-	return "lookup " + strings.TrimSuffix(dns.Name, ".") + ": " + what
+	return err.Error()
 }
 
 // classify finds the class of a transport's error.

@@ -53,16 +53,19 @@ func TestClassify(t *testing.T) {
 	}
 }
 
-// Tenants read the text: it does not show where the host's own resolver and
-// proxy are.
+// Tenants read the text: it does not show where this machine, its resolver and
+// its proxy are.
 func TestExplainIsDiscreet(t *testing.T) {
 	t.Parallel()
+	here := &net.TCPAddr{IP: net.IPv4(10, 0, 0, 5), Port: 50000}
+	reset := &net.OpError{Op: "read", Net: "tcp", Source: here, Addr: here, Err: os.NewSyscallError("read", syscall.ECONNRESET)}
 	proxy := &net.OpError{Op: "proxyconnect", Net: "tcp", Err: errors.New("dial tcp 10.0.0.3:3128: refused")}
 	for want, err := range map[string]error{
 		"lookup a.example.com: no such host":      &net.DNSError{Err: "no such host", Name: "a.example.com.", Server: "10.0.0.2:53", IsNotFound: true},
 		"lookup a.example.com: timeout":           &net.DNSError{Err: "read udp 10.0.0.5->10.0.0.2:53: i/o timeout", Name: "a.example.com", IsTimeout: true},
 		"lookup a.example.com: the lookup failed": &net.DNSError{Err: "server misbehaving", Name: "a.example.com", Server: "10.0.0.2:53"},
 		"no connection through the egress proxy":  proxy,
+		"read: connection reset by peer":          fmt.Errorf("transport: %w", reset),
 		"something else":                          errors.New("something else"),
 	} {
 		if _, got := explain(t.Context(), err, 0, 0); got != want {

@@ -31,7 +31,7 @@ type TransportOptions struct {
 	// it must refuse those that are not public, as Stripe's smokescreen does.
 	// What can be told from the URL is refused before the proxy hears of it:
 	// addresses, names of private networks, ports, http. The proxy's own address
-	// is the host's choice and not judged.
+	// is the host's choice and not judged; Attempt.RemoteAddr shows it.
 	Proxy func(*http.Request) (*url.URL, error)
 
 	// Resolver looks names up.
@@ -39,15 +39,16 @@ type TransportOptions struct {
 	Resolver *net.Resolver
 }
 
-// Transport makes requests to URLs that strangers chose. Its address guard lets
-// them go to public addresses only, on ports 80 and 443, over HTTPS, but for
-// what the Config permits. The guard judges every address that the host's name
-// resolves to, and connects to what it has judged, so that a name that changes
-// in between gains nothing; one address that is refused spoils the answer. It
-// refuses what is loopback, private, shared, link-local, multicast, reserved or
-// for documentation, the IPv6 addresses that carry such a one, the metadata
-// services of clouds, and the addresses of this machine's interfaces, public
-// ones too. A connection that is reused was judged when it was made.
+// Transport makes requests to URLs that strangers chose; it comes from
+// [NewTransport]. Its address guard lets them go to public addresses only, on
+// ports 80 and 443, over HTTPS, but for what the Config permits. The guard
+// judges every address that the host's name resolves to, and connects to what
+// it has judged, so that a name that changes in between gains nothing; one
+// address that is refused spoils the answer. It refuses what is loopback,
+// private, shared, link-local, multicast, reserved or for documentation, the
+// IPv6 addresses that carry such a one, the metadata services of clouds, and
+// the addresses of this machine's interfaces, public ones too. A connection
+// that is reused was judged when it was made.
 //
 // It follows no redirect, adds no header, and is safe for concurrent use.
 type Transport struct {
