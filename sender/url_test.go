@@ -69,37 +69,45 @@ func TestURLs(t *testing.T) {
 }
 
 // FuzzValidateURL: whatever is accepted leads, if any parser takes its host for
-// an address, to a public one.
+// an address, to a public one. Each input is tried as a URL, and as the host of
+// one.
 func FuzzValidateURL(f *testing.F) {
 	for _, raw := range slices.Concat(refusedURLs, goodURLs) {
 		f.Add(raw)
+		f.Add(strings.TrimPrefix(raw, "https://"))
 	}
 	f.Fuzz(func(t *testing.T, raw string) {
-		if err := validateDefault(raw); err != nil {
-			if !errors.Is(err, ErrInvalid) {
-				t.Errorf("validateURL(%q) = %v, which is no FieldError", raw, err)
-			}
-			return
-		}
-		u, err := url.Parse(raw)
-		if err != nil || u.Scheme != "https" || u.User != nil || u.Fragment != "" {
-			t.Fatalf("validateURL(%q) accepted %s, %v", raw, u, err)
-		}
-		if port := u.Port(); port != "" && strings.TrimLeft(port, "0") != "443" && strings.TrimLeft(port, "0") != "80" {
-			t.Errorf("validateURL(%q) accepted the port %s", raw, port)
-		}
-		host := u.Hostname()
-		addr, err := netip.ParseAddr(strings.TrimRight(host, "."))
-		if err != nil {
-			addr, err = numbers(host)
-		}
-		if err == nil && !knownPublic(addr) {
-			t.Errorf("validateURL(%q) accepted %s", raw, addr)
-		}
-		if err != nil && (!strings.Contains(host, ".") || strings.ContainsAny(host, ":%[]\\/@ \t\r\n\x00") || !isASCII(host)) {
-			t.Errorf("validateURL(%q) accepted the name %q", raw, host)
-		}
+		checkAccepted(t, raw)
+		checkAccepted(t, "https://"+raw)
 	})
+}
+
+func checkAccepted(t *testing.T, raw string) {
+	t.Helper()
+	if err := validateDefault(raw); err != nil {
+		if !errors.Is(err, ErrInvalid) {
+			t.Errorf("validateURL(%q) = %v, which is no FieldError", raw, err)
+		}
+		return
+	}
+	u, err := url.Parse(raw)
+	if err != nil || u.Scheme != "https" || u.User != nil || u.Fragment != "" {
+		t.Fatalf("validateURL(%q) accepted %s, %v", raw, u, err)
+	}
+	if port := strings.TrimLeft(u.Port(), "0"); port != "" && port != "443" && port != "80" {
+		t.Errorf("validateURL(%q) accepted the port %s", raw, port)
+	}
+	host := u.Hostname()
+	addr, err := netip.ParseAddr(strings.TrimRight(host, "."))
+	if err != nil {
+		addr, err = numbers(host)
+	}
+	if err == nil && !knownPublic(addr) {
+		t.Errorf("validateURL(%q) accepted %s", raw, addr)
+	}
+	if err != nil && (!strings.Contains(host, ".") || strings.ContainsAny(host, ":%[]\\/@ \t\r\n\x00") || !isASCII(host)) {
+		t.Errorf("validateURL(%q) accepted the name %q", raw, host)
+	}
 }
 
 // numbers reads a host as inet_aton does: one to four numbers, each decimal,

@@ -345,7 +345,7 @@ func TestDialIsTraced(t *testing.T) {
 	l := listen(t, "127.0.0.1:0")
 	_, port := portOf(l)
 	d := &Dialer{
-		Guard:    New(Options{AllowHosts: []string{"a.example.com"}, AllowPorts: []uint16{0}}),
+		Guard:    New(Options{AllowCIDRs: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}, AllowPorts: []uint16{0}}),
 		Resolver: testenv.DNS(t, func(string, int) []string { return []string{"127.0.0.1"} }),
 	}
 	var events []string
@@ -360,8 +360,31 @@ func TestDialIsTraced(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = conn.Close()
-	want := []string{"lookup a.example.com", "found 127.0.0.1", "connect " + l.Addr().String(), "connected " + l.Addr().String()}
+	// The last dot keeps the search domains of the host's network out.
+	want := []string{"lookup a.example.com.", "found 127.0.0.1", "connect " + l.Addr().String(), "connected " + l.Addr().String()}
 	if !slices.Equal(events, want) {
 		t.Errorf("events %q, want %q", events, want)
+	}
+}
+
+func TestFamiliesTakeTurns(t *testing.T) {
+	t.Parallel()
+	for given, want := range map[string]string{
+		"": "", "1.1.1.1": "1.1.1.1", "1.1.1.1 2.2.2.2": "1.1.1.1 2.2.2.2",
+		"2000::1 2000::2 2000::3 1.1.1.1": "2000::1 1.1.1.1 2000::2 2000::3",
+		"1.1.1.1 2000::1 2000::2 2000::3": "1.1.1.1 2000::1 2000::2 2000::3",
+		"1.1.1.1 2.2.2.2 2000::1 2000::2": "1.1.1.1 2000::1 2.2.2.2 2000::2",
+	} {
+		var addrs []netip.Addr
+		for addr := range strings.FieldsSeq(given) {
+			addrs = append(addrs, netip.MustParseAddr(addr))
+		}
+		var got []string
+		for _, addr := range alternate(addrs) {
+			got = append(got, addr.String())
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s become %s, want %s", given, got, want)
+		}
 	}
 }
