@@ -9,6 +9,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/textproto"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -69,6 +71,7 @@ func discreet(err error) string {
 func classify(err error) store.ErrorClass {
 	dial, isOp := errors.AsType[*net.OpError](err)
 	timeout, isNet := errors.AsType[net.Error](err)
+	stream, isStream := errors.AsType[streamError](err)
 	switch {
 	case viaProxy(err):
 		if strings.Contains(err.Error(), "not allowed by ruleset") { // RFC 1928, 6
@@ -83,10 +86,10 @@ func classify(err error) store.ErrorClass {
 		return store.ErrorTimeout
 	case isOp && dial.Op == "dial":
 		return store.ErrorConnect
-	case isProtocol(err):
+	case is[textproto.ProtocolError](err), isStream && !stream.fromPeer(), says(err, protocolFaults):
 		return store.ErrorProtocol
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.EOF),
-		errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed):
+		errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed), isStream, says(err, resets):
 		return store.ErrorReset
 	}
 	return store.ErrorOther
@@ -105,18 +108,47 @@ func is[E error](err error) bool {
 }
 
 func isTLS(err error) bool {
+	alert, isOp := errors.AsType[*net.OpError](err)
 	return is[tls.RecordHeaderError](err) || is[tls.AlertError](err) || is[*tls.CertificateVerificationError](err) ||
 		is[x509.UnknownAuthorityError](err) || is[x509.HostnameError](err) || is[x509.CertificateInvalidError](err) ||
-		errors.Is(err, http.ErrSchemeMismatch) || strings.Contains(err.Error(), "tls: ")
+		errors.Is(err, http.ErrSchemeMismatch) || isOp && (alert.Op == "remote error" || alert.Op == "local error") ||
+		says(err, []string{"tls: "})
 }
 
-// isProtocol knows by their texts the errors of net/http that have no type.
-func isProtocol(err error) bool {
-	text := err.Error()
-	for _, part := range []string{"malformed", "response headers exceeded", "bad Content-Length", "unsupported transfer encoding", "too many 1xx"} {
-		if strings.Contains(text, part) {
-			return true
-		}
+// How errors of net/http begin that have no type, or none that is exported.
+var (
+	protocolFaults = []string{
+		"malformed HTTP", "net/http: server response headers exceeded", "http2: response header list larger",
+		"connection error: ", // a frame that HTTP/2 does not allow
 	}
-	return false
+	resets = []string{
+		"http: server closed idle connection", "http2: client conn", // "connection lost", "could not be established"
+		"http2: server sent GOAWAY", "http2: Transport received ", // "GOAWAY from server", "Server's graceful shutdown GOAWAY"
+	}
+)
+
+// says reports whether the innermost error begins with one of the texts. What
+// follows may be a stranger's own words.
+func says(err error, beginnings []string) bool {
+	for inner := err; inner != nil; inner = errors.Unwrap(inner) {
+		err = inner
+	}
+	text := err.Error()
+	return slices.ContainsFunc(beginnings, func(beginning string) bool { return strings.HasPrefix(text, beginning) })
+}
+
+// streamError has the fields of the error that net/http returns for a stream of
+// HTTP/2, which errors.As fills in for any struct that has them.
+type streamError struct {
+	StreamID uint32
+	Code     uint32
+	Cause    error
+}
+
+func (e streamError) Error() string { return fmt.Sprintf("stream error %d", e.Code) }
+
+// fromPeer reports whether the other side reset the stream. If not, this side
+// did, since the other had broken the protocol.
+func (e streamError) fromPeer() bool {
+	return e.Cause != nil && e.Cause.Error() == "received from peer"
 }

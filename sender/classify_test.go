@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/textproto"
 	"os"
 	"strings"
 	"syscall"
@@ -39,11 +40,14 @@ func TestClassify(t *testing.T) {
 		{x509.HostnameError{Certificate: &x509.Certificate{}, Host: "x"}, store.ErrorTLS},
 		{tls.RecordHeaderError{Msg: "not TLS"}, store.ErrorTLS},
 		{read(tls.AlertError(40)), store.ErrorTLS},
-		{errors.New("remote error: tls: handshake failure"), store.ErrorTLS},
+		{&net.OpError{Op: "remote error", Err: errors.New("tls: handshake failure")}, store.ErrorTLS},
+		{errors.New("tls: server selected unsupported protocol version 301"), store.ErrorTLS},
 		{http.ErrSchemeMismatch, store.ErrorTLS},
-		{errors.New(`net/http: HTTP/1.x transport connection broken: malformed HTTP response "x"`), store.ErrorProtocol},
 		{&net.OpError{Op: "proxyconnect", Net: "tcp", Err: dial(&net.DNSError{Err: "no such host", Name: "proxy"})}, store.ErrorConnect},
 		{&net.OpError{Op: "socks connect", Net: "tcp", Err: errors.New("unknown error connection not allowed by ruleset")}, store.ErrorBlocked},
+		{fmt.Errorf("net/http: HTTP/1.x transport connection broken: %w", errors.New(`malformed HTTP response "tls: x"`)), store.ErrorProtocol},
+		{textproto.ProtocolError("malformed MIME header line: x"), store.ErrorProtocol},
+		{errors.New("http: server closed idle connection"), store.ErrorReset},
 		{errors.New("something else"), store.ErrorOther},
 	}
 	for _, test := range tests {
