@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/outhook/outhook/internal/guard"
@@ -60,7 +59,7 @@ func (e *engine) attempt(ctx context.Context, transport http.RoundTripper, job s
 		if r.cutOff {
 			r.attempt.ErrorClass, r.attempt.Error = store.ErrorTimeout, "no answer before the sender stopped waiting"
 		}
-		r.attempt.Error = clean(hide(r.attempt.Error, secretValues(*job.Endpoint)...), maxErrorText)
+		r.attempt.Error = clean(hide(r.attempt.Error, secretsOf(*job.Endpoint)...), maxErrorText)
 	}
 	return r
 }
@@ -97,7 +96,7 @@ func (e *engine) exchange(ctx context.Context, transport http.RoundTripper, job 
 	// side has upgraded, or a transport of the host's, may not.
 	defer context.AfterFunc(ctx, func() { _ = res.Body.Close() })()
 	r.result.Status, r.result.Header = res.StatusCode, res.Header
-	r.attempt.Status, r.attempt.ResponseHeader = res.StatusCode, redactHeader(res.Header)
+	r.attempt.Status, r.attempt.ResponseHeader = res.StatusCode, redactHeader(res.Header, secretsOf(*job.Endpoint)...)
 	if res.StatusCode != http.StatusSwitchingProtocols { // what follows is no body
 		r.attempt.ResponseBody, r.attempt.ResponseTruncated = readBody(res.Body, e.cfg.MaxResponseBody)
 	}
@@ -161,14 +160,6 @@ func activeSecrets(endpoint store.Endpoint, at time.Time) []string {
 	return secrets
 }
 
-func secretValues(endpoint store.Endpoint) []string {
-	values := make([]string, len(endpoint.Secrets))
-	for i, secret := range endpoint.Secrets {
-		values[i] = secret.Value
-	}
-	return values
-}
-
 // drainLimit is how much of an answer is read and thrown away so that its
 // connection can be used again: a new one costs more.
 const drainLimit = 64 << 10
@@ -209,20 +200,3 @@ func (e *engine) next(profile Profile, attempts int, result retry.Result) (wait 
 
 // longestWait keeps a due time within what Go and databases can hold.
 const longestWait = 100 * 365 * 24 * time.Hour
-
-const maxErrorText = 500
-
-// clean makes text of a stranger fit to be stored and shown: valid UTF-8, one
-// line, at most so many bytes.
-func clean(text string, most int) string {
-	text = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(text, "?"))
-	if len(text) <= most {
-		return text
-	}
-	return strings.ToValidUTF8(text[:most], "") + "…"
-}

@@ -5,6 +5,9 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"unicode"
+
+	"github.com/outhook/outhook/store"
 )
 
 const redacted = "[redacted]"
@@ -14,23 +17,30 @@ var sensitiveWords = []string{"auth", "cookie", "credential", "key", "passw", "s
 
 // The bounds of a recorded header: a stranger chooses what is in an answer's.
 const (
-	maxRecordedHeaders     = 100
+	maxRecordedHeaders     = 100 // lines
+	maxRecordedHeaderName  = 256
 	maxRecordedHeaderValue = 2048
+	maxRecordedHeaderBytes = 16 << 10 // of names and values
 )
 
-// redactHeader returns a copy fit to be stored: credentials are replaced, and
-// what a stranger sent is made safe to show.
-func redactHeader(header http.Header) http.Header {
-	safe := make(http.Header, len(header))
+// redactHeader returns a copy fit to be stored: credentials are replaced, those
+// of secrets wherever they stand, and what a stranger sent is made safe to show.
+// What is beyond the bounds is left out, in the order of the names.
+func redactHeader(header http.Header, secrets ...string) http.Header {
+	safe := make(http.Header, min(len(header), maxRecordedHeaders))
+	lines, size := 0, 0
 	for _, name := range slices.Sorted(maps.Keys(header)) {
-		if len(safe) == maxRecordedHeaders {
-			break
-		}
+		shown := clean(hide(name, secrets...), maxRecordedHeaderName)
 		for _, value := range header[name] {
 			if sensitive(name) {
 				value = redacted
 			}
-			safe[name] = append(safe[name], clean(value, maxRecordedHeaderValue))
+			value = clean(hide(value, secrets...), maxRecordedHeaderValue)
+			lines, size = lines+1, size+len(shown)+len(value)
+			if lines > maxRecordedHeaders || size > maxRecordedHeaderBytes {
+				return safe
+			}
+			safe[shown] = append(safe[shown], value)
 		}
 	}
 	return safe
@@ -41,8 +51,33 @@ func sensitive(name string) bool {
 	return slices.ContainsFunc(sensitiveWords, func(word string) bool { return strings.Contains(name, word) })
 }
 
-// hide removes the secrets from a text, in case code of the host put them into
-// an error.
+// fewer returns header, or if it has more lines than are recorded, the first of
+// them and Retry-After: a header of many short lines takes a hundred times the
+// memory of its bytes, and is kept as long as the body is read.
+func fewer(header http.Header) http.Header {
+	lines := 0
+	for _, values := range header {
+		lines += len(values)
+	}
+	if lines <= maxRecordedHeaders {
+		return header
+	}
+	few := make(http.Header, maxRecordedHeaders)
+	left := maxRecordedHeaders - 1
+	for _, name := range append([]string{"Retry-After"}, slices.Sorted(maps.Keys(header))...) {
+		if _, have := few[name]; have || len(header[name]) == 0 {
+			continue
+		}
+		few[name] = slices.Clone(header[name][:min(left, len(header[name]))])
+		if left -= len(few[name]); left == 0 {
+			break
+		}
+	}
+	return few
+}
+
+// hide removes the secrets from a text: a stranger may send back what it was
+// sent, and code of the host may put a secret into an error.
 func hide(text string, secrets ...string) string {
 	for _, secret := range secrets {
 		if secret != "" {
@@ -50,4 +85,45 @@ func hide(text string, secrets ...string) string {
 		}
 	}
 	return text
+}
+
+// shortestCredential: a shorter value of an endpoint's header is too likely to
+// be part of an innocent text.
+const shortestCredential = 8
+
+// secretsOf returns what must not be recorded of an endpoint: its secrets, and
+// the values of its headers, whole and without what is before a space, as in
+// "Bearer …".
+func secretsOf(endpoint store.Endpoint) []string {
+	values := make([]string, 0, len(endpoint.Secrets))
+	for _, secret := range endpoint.Secrets {
+		values = append(values, secret.Value)
+	}
+	for _, of := range endpoint.Headers {
+		for _, value := range of {
+			for _, value := range []string{value, value[strings.LastIndexByte(value, ' ')+1:]} {
+				if len(value) >= shortestCredential {
+					values = append(values, value)
+				}
+			}
+		}
+	}
+	return values
+}
+
+const maxErrorText = 500
+
+// clean makes text of a stranger fit to be stored and shown: valid UTF-8, one
+// line of printable characters, at most so many bytes and an ellipsis.
+func clean(text string, most int) string {
+	text = strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(text, "?"))
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + "…"
 }
