@@ -64,8 +64,8 @@ func (e *engine) attempt(ctx context.Context, transport http.RoundTripper, job s
 	return r
 }
 
-// exchange signs and sends the request and reads the answer into r. An error
-// means that no status came. Code of the host runs in here (scheme,
+// exchange signs and sends the request, once, and reads the answer into r. An
+// error means that no status came. Code of the host runs in here (scheme,
 // transport): a panic fails this attempt and nothing else.
 func (e *engine) exchange(ctx context.Context, transport http.RoundTripper, job store.Job, r *run) (err error) {
 	defer func() {
@@ -86,20 +86,32 @@ func (e *engine) exchange(ctx context.Context, transport http.RoundTripper, job 
 		return err
 	}
 	var t trace
+	t.once(req, job.Event.Payload)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	res, err := transport.RoundTrip(req.WithContext(t.attach(ctx)))
-	r.attempt.RemoteAddr, r.attempt.Timing = t.result()
+	t.record(&r.attempt)
 	if err != nil {
+		if ctx.Err() == nil {
+			err = t.fault(err)
+		}
 		return err
 	}
 	defer res.Body.Close()
-	// net/http ends a read when the context ends; a connection that the other
-	// side has upgraded, or a transport of the host's, may not.
-	defer context.AfterFunc(ctx, func() { _ = res.Body.Close() })()
+	if res.StatusCode < http.StatusContinue {
+		return &classError{store.ErrorProtocol, fmt.Errorf("answered with the status %03d, which HTTP does not have", res.StatusCode)}
+	}
+	res.Header = fewer(res.Header) // net/http holds on to res while its body is read
 	r.result.Status, r.result.Header = res.StatusCode, res.Header
 	r.attempt.Status, r.attempt.ResponseHeader = res.StatusCode, redactHeader(res.Header, secretsOf(*job.Endpoint)...)
-	if res.StatusCode != http.StatusSwitchingProtocols { // what follows is no body
-		r.attempt.ResponseBody, r.attempt.ResponseTruncated = readBody(res.Body, e.cfg.MaxResponseBody)
+	if res.StatusCode == http.StatusSwitchingProtocols { // what follows is no body
+		return nil
 	}
+	defer time.AfterFunc(bodyTime, cancel).Stop()
+	// net/http ends a read when the context ends; a transport of the host's may
+	// not.
+	defer context.AfterFunc(ctx, func() { _ = res.Body.Close() })()
+	r.attempt.ResponseBody, r.attempt.ResponseTruncated = readBody(res.Body, e.cfg.MaxResponseBody, cancel)
 	return nil
 }
 
@@ -160,18 +172,28 @@ func activeSecrets(endpoint store.Endpoint, at time.Time) []string {
 	return secrets
 }
 
-// drainLimit is how much of an answer is read and thrown away so that its
-// connection can be used again: a new one costs more.
-const drainLimit = 64 << 10
+const (
+	// bodyTime is how long an answer's body may take once its status is known,
+	// within the attempt's timeout: the status has decided the attempt, and a
+	// body that drips must not keep the worker. What has come by then is kept.
+	bodyTime = 2 * time.Second
+	// drainLimit is how much of an answer is read and thrown away so that its
+	// connection can be used again, and drainTime how long that may take: a new
+	// connection costs more.
+	drainLimit = 64 << 10
+	drainTime  = 200 * time.Millisecond
+)
 
 // readBody reads up to limit bytes and reports whether there was more, or the
-// rest could not be had. What the status said holds whatever the body.
-func readBody(body io.Reader, limit int) (kept []byte, truncated bool) {
+// rest could not be had. What the status said holds whatever the body. stop ends
+// a read of body that is under way.
+func readBody(body io.Reader, limit int, stop func()) (kept []byte, truncated bool) {
 	limit = max(0, limit)
 	kept, err := io.ReadAll(io.LimitReader(body, int64(limit)))
 	if err != nil {
 		return kept, true
 	}
+	defer time.AfterFunc(drainTime, stop).Stop()
 	rest, err := io.CopyN(io.Discard, body, drainLimit)
 	return kept, rest > 0 || !errors.Is(err, io.EOF)
 }
