@@ -14,6 +14,10 @@ import (
 	"github.com/outhook/outhook/store"
 )
 
+// dialTimeout bounds the connection, and again the TLS handshake, of attempts
+// whose own timeout is longer, or which have ended.
+const dialTimeout = 15 * time.Second
+
 // TransportOptions are what [NewTransport] can be told beside the Config. The
 // zero value is what Outhook uses by itself.
 type TransportOptions struct {
@@ -78,7 +82,7 @@ func NewTransport(cfg Config, o TransportOptions) (*Transport, error) {
 	if err := f.err(); err != nil {
 		return nil, err
 	}
-	plain := (&net.Dialer{KeepAlive: 30 * time.Second, Resolver: o.Resolver}).DialContext
+	plain := (&net.Dialer{KeepAlive: 30 * time.Second, Timeout: dialTimeout, Resolver: o.Resolver}).DialContext
 	t := &Transport{cfg: cfg, proxy: o.Proxy, direct: newHTTPTransport(cfg.Concurrency, o.TLS)}
 	t.direct.DialContext = plain
 	if cfg.guard != nil {
@@ -102,18 +106,26 @@ func newHTTPTransport(concurrency int, own *tls.Config) *http.Transport {
 	}
 	config.MinVersion = max(config.MinVersion, tls.VersionTLS12)
 	return &http.Transport{
-		TLSClientConfig:   config,
-		ForceAttemptHTTP2: true,
-		// A connection whose path has died in silence would otherwise be used
-		// for every attempt to its host.
-		HTTP2:               &http.HTTP2Config{SendPingTimeout: 10 * time.Second, PingTimeout: 5 * time.Second},
+		TLSClientConfig: config,
+		// net/http goes on with a connection whose attempt has ended, in case the
+		// next one can use it: the dialer's timeout and this one are its only end.
+		TLSHandshakeTimeout: dialTimeout,
+		ForceAttemptHTTP2:   true,
+		HTTP2: &http.HTTP2Config{
+			// A connection whose path has died in silence would otherwise be used
+			// for every attempt to its host.
+			SendPingTimeout: 10 * time.Second, PingTimeout: 5 * time.Second,
+			// What a receiver may send before it is read; 4 MiB by default.
+			MaxReceiveBufferPerStream: 64 << 10, MaxReceiveBufferPerConnection: 256 << 10,
+		},
 		MaxIdleConns:        max(1024, 4*concurrency),
 		MaxIdleConnsPerHost: concurrency,
 		IdleConnTimeout:     90 * time.Second,
 		// An answer is recorded as it came, and a small compressed one must
 		// not become a large one.
-		DisableCompression:     true,
-		MaxResponseHeaderBytes: 64 << 10,
+		DisableCompression: true,
+		// A header of short lines takes twenty times its size in memory.
+		MaxResponseHeaderBytes: 16 << 10,
 		// One write for head and body of a usual payload.
 		WriteBufferSize: 16 << 10,
 	}
