@@ -109,7 +109,7 @@ func hostileTLS(a authority) map[string]hostile {
 		"TLS, garbage instead":            {serve: func(v *visit) { v.say("lorem ipsum dolor sit amet"); v.hang() }, class: "tls", silent: true, https: true},
 		"TLS, silence instead":            {serve: (*visit).deaf, class: "timeout", silent: true, https: true, within: byTimeout},
 		"TLS, closed at hello":            {serve: func(*visit) {}, class: "tls", silent: true, https: true},
-		"TLS, reset at hello":             {serve: (*visit).reset, class: "tls", silent: true, https: true},
+		"TLS, reset at hello":             {serve: (*visit).reset, class: "tls", or: "connect", silent: true, https: true},
 		"TLS, alert at hello":             {serve: func(v *visit) { v.say("\x15\x03\x01\x00\x02\x02\x28"); v.hang() }, class: "tls", text: "handshake failure", silent: true, https: true},
 		"TLS, endless record":             {serve: func(v *visit) { v.say("\x16\x03\x03\xff\xff"); v.flood("x") }, class: "tls", silent: true, https: true},
 		"TLS, endless messages":           {serve: func(v *visit) { v.say("\x16\x03\x03\x40\x00\x02\xff\xff\xff"); v.flood("x") }, class: "tls", silent: true, https: true},
