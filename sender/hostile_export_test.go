@@ -2,5 +2,5 @@ package sender
 
 import "net/http"
 
-// NewTransport is the transport that serves when a Config has none.
-func NewTransport() *http.Transport { return newTransport(1) }
+// NewHTTPTransport is the transport that serves when a Config has none.
+func NewHTTPTransport() *http.Transport { return newHTTPTransport(1, nil) }

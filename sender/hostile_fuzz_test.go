@@ -106,7 +106,7 @@ func FuzzAnswer(f *testing.F) {
 		},
 	}
 	f.Fuzz(func(t *testing.T, answer []byte) {
-		transport := newTransport(1)
+		transport := newHTTPTransport(1, nil)
 		transport.DisableKeepAlives = true // net/http logs what comes after an answer
 		transport.DialContext = func(context.Context, string, string) (net.Conn, error) {
 			near, far := net.Pipe()

@@ -189,7 +189,7 @@ func (h hostile) check(t *testing.T, f *fixture, a authority) {
 	t.Helper()
 	s := newStranger(t, h.tls, h.serve)
 	cfg := f.cfg
-	transport := sender.NewTransport()
+	transport := sender.NewHTTPTransport()
 	transport.TLSClientConfig = &tls.Config{RootCAs: a.pool}
 	t.Cleanup(transport.CloseIdleConnections)
 	cfg.Transport = transport

@@ -67,7 +67,7 @@ func TestNothingIsSentTwice(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newStranger(t, test.tls, test.serve)
-			transport, url := sender.NewTransport(), "http://"+s.addr()
+			transport, url := sender.NewHTTPTransport(), "http://"+s.addr()
 			if test.tls != nil {
 				transport.TLSClientConfig = &tls.Config{RootCAs: a.pool}
 				url = "https://" + s.addr()
@@ -112,7 +112,7 @@ func TestDeadConnectionCostsNoAttempt(t *testing.T) {
 	t.Run("found at the first write", func(t *testing.T) {
 		t.Parallel()
 		s := newStranger(t, nil, serve)
-		transport, broken := sender.NewTransport(), &atomic.Bool{}
+		transport, broken := sender.NewHTTPTransport(), &atomic.Bool{}
 		transport.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
 			conn, err := (&net.Dialer{}).DialContext(ctx, network, addr)
 			if broken.Swap(false) || err != nil {
@@ -133,7 +133,7 @@ func TestDeadConnectionCostsNoAttempt(t *testing.T) {
 				close(gone)
 			}
 		}))
-		transport := sender.NewTransport()
+		transport := sender.NewHTTPTransport()
 		transport.TLSClientConfig = &tls.Config{RootCAs: a.pool}
 		_, second := twice(t, "https://"+s.addr(), transport, func() { <-gone })
 		checkSecond(t, s, second)
