@@ -34,7 +34,7 @@ func explain(ctx context.Context, err error, timeout time.Duration, status int) 
 		return store.ErrorStatus, strings.TrimSpace(fmt.Sprintf("answered %d %s", status, http.StatusText(status)))
 	}
 	if own, ok := errors.AsType[*classError](err); ok {
-		return own.class, err.Error()
+		return own.class, discreet(err)
 	}
 	if refused, ok := errors.AsType[*guard.Error](err); ok {
 		return store.ErrorBlocked, refused.Error()

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/outhook/outhook/internal/guard"
 	"github.com/outhook/outhook/store"
 )
 
@@ -121,7 +122,7 @@ func (t *trace) fault(err error) error {
 	defer t.mu.Unlock()
 	class := classify(err)
 	switch {
-	case is[*classError](err):
+	case is[*classError](err), is[*guard.Error](err):
 		return err
 	case t.handshake != nil && class != store.ErrorTimeout:
 		class = store.ErrorTLS

@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-const maxSenderNames = 45
+const maxSenderNames = 46
 
 func TestEveryPackageHasAComment(t *testing.T) {
 	t.Parallel()
