@@ -13,8 +13,11 @@ const (
 	// nothing is known.
 	laneStart = 4
 	// lanePatience is how long an endpoint may be silent, or twice as long as it
-	// usually takes, before it gets no more.
+	// usually takes. After that it gets one more attempt at a time, as long again
+	// after the last, until so many are under way: one that takes long says nothing
+	// about the others, and several do.
 	lanePatience = time.Second
+	laneSilent   = 3
 	// laneMemory is how long it is remembered that an endpoint did not answer.
 	laneMemory = time.Hour
 	// lanePlaces is how many parked deliveries a lane keeps in memory; the others
@@ -37,6 +40,7 @@ type lane struct {
 	sick    bool          // the last attempt timed out
 	usual   time.Duration // that an answer takes
 	heard   time.Time     // when it last answered, or began to have something to answer
+	asked   time.Time     // when the last attempt began
 	used    time.Time     // when the last answer came, or failed to
 	life    int           // counts how often the lane began anew
 
@@ -67,8 +71,14 @@ func (l *lane) open(now time.Time) bool {
 
 // closed reports whether the endpoint is to be left alone, whatever its limit.
 func (l *lane) closed(now time.Time) bool {
-	silent := l.asking > 0 && now.Sub(l.heard) > max(lanePatience, 2*l.usual)
-	return silent || now.Before(l.notBefore())
+	return l.silent(now) || now.Before(l.notBefore())
+}
+
+// silent reports whether the endpoint has not answered for too long to be asked
+// once more.
+func (l *lane) silent(now time.Time) bool {
+	patience := max(lanePatience, 2*l.usual)
+	return l.asking > 0 && now.Sub(l.heard) > patience && (l.asking >= laneSilent || now.Sub(l.asked) <= patience)
 }
 
 func (l *lane) notBefore() time.Time {
@@ -149,6 +159,7 @@ func (l *lane) ask(now time.Time) {
 	if l.asking == 0 {
 		l.heard = now
 	}
+	l.asked = now
 	l.asking++
 }
 

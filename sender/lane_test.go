@@ -72,19 +72,37 @@ func TestSilentLaneIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	l := newLane(queue.Endpoint{}, 8)
 	now := laneBegan
-	l.running++
-	l.ask(now)
-	for after, want := range map[time.Duration]bool{0: true, time.Second: true, 1001 * time.Millisecond: false, time.Hour: false} {
-		if l.open(now.Add(after)) != want {
-			t.Errorf("open %s after the question: %v", after, !want)
+	ask := func(at time.Time) {
+		l.running++
+		l.ask(at)
+	}
+	ask(now)
+	if !l.open(now.Add(time.Second)) {
+		t.Error("left alone within its patience")
+	}
+	// Once it is over, one more at a time.
+	for i := range laneSilent - 1 {
+		now = now.Add(1001 * time.Millisecond)
+		if !l.open(now) {
+			t.Fatalf("after %d attempts that take long no other is made", i+1)
+		}
+		ask(now)
+		if l.open(now.Add(time.Second)) {
+			t.Fatal("left alone for less than its patience")
 		}
 	}
+	if l.open(now.Add(time.Hour)) {
+		t.Errorf("%d that are silent are not enough", l.asking)
+	}
+	l.settle(now, laneSilent-1, answered, time.Second, 8)
 	// One that takes its time is given twice what it takes.
 	for range 50 {
 		l.running++
 		l.ask(now)
 		l.settle(now, 1, answered, 3*time.Second, 8)
 	}
+	ask(now)
+	ask(now)
 	if now = now.Add(5 * time.Second); !l.open(now) {
 		t.Errorf("an endpoint that takes %s is given up after 5s", l.usual)
 	}
