@@ -121,6 +121,7 @@ type attempt struct {
 type request struct {
 	URL        string      `json:"url"`
 	RemoteAddr string      `json:"remote_addr,omitempty"`
+	ConnReused bool        `json:"conn_reused"`
 	Headers    http.Header `json:"headers"`
 }
 
@@ -145,7 +146,7 @@ func showAttempt(a store.Attempt) attempt {
 		ID: a.ID, DeliveryID: a.DeliveryID, Round: a.Round, Number: a.Number, Trigger: a.Trigger,
 		Succeeded: a.Succeeded, ErrorClass: a.ErrorClass, Error: a.Error,
 		ScheduledAt: a.ScheduledAt, StartedAt: a.StartedAt, EndedAt: a.EndedAt, NextAttemptAt: a.NextAttemptAt,
-		Request: request{URL: a.URL, RemoteAddr: a.RemoteAddr, Headers: a.RequestHeader},
+		Request: request{URL: a.URL, RemoteAddr: a.RemoteAddr, ConnReused: a.ConnReused, Headers: a.RequestHeader},
 		Timing: timing{
 			DNS: millis(a.Timing.DNS), Connect: millis(a.Timing.Connect), TLS: millis(a.Timing.TLS),
 			FirstByte: millis(a.Timing.FirstByte), Total: millis(a.Duration()),

@@ -17,6 +17,13 @@ type endpointFields struct {
 	Description field[string]             `json:"description"`
 	Headers     field[map[string]*string] `json:"headers"`
 	Timeout     field[duration]           `json:"timeout"`
+	RateLimit   field[rateLimit]          `json:"rate_limit"`
+}
+
+// rateLimit is a store.RateLimit in JSON.
+type rateLimit struct {
+	PerSecond float64 `json:"per_second"`
+	Burst     int     `json:"burst"`
 }
 
 func (f endpointFields) apply(e *store.Endpoint) {
@@ -25,6 +32,7 @@ func (f endpointFields) apply(e *store.Endpoint) {
 	f.Profile.to(&e.Profile)
 	f.Description.to(&e.Description)
 	f.Timeout.to((*duration)(&e.Timeout))
+	f.RateLimit.to((*rateLimit)(&e.RateLimit))
 	if !f.Headers.set {
 		return
 	}
@@ -49,10 +57,12 @@ type endpoint struct {
 	Description    string            `json:"description"`
 	Headers        map[string]string `json:"headers"`
 	Timeout        *duration         `json:"timeout"`
+	RateLimit      *rateLimit        `json:"rate_limit"`
 	Disabled       bool              `json:"disabled"`
 	DisabledReason string            `json:"disabled_reason,omitempty"`
 	DisabledAt     time.Time         `json:"disabled_at,omitzero"`
 	FailingSince   time.Time         `json:"failing_since,omitzero"`
+	PausedUntil    time.Time         `json:"paused_until,omitzero"`
 	CreatedAt      time.Time         `json:"created_at"`
 	UpdatedAt      time.Time         `json:"updated_at"`
 	Version        int64             `json:"version"`
@@ -62,13 +72,16 @@ func showEndpoint(e store.Endpoint) endpoint {
 	shown := endpoint{
 		ID: e.ID, URL: e.URL, EventTypes: e.EventTypes, Profile: e.Profile, Description: e.Description,
 		Headers: map[string]string{}, Disabled: e.Disabled, DisabledReason: e.DisabledReason, DisabledAt: e.DisabledAt,
-		FailingSince: e.FailingSince, CreatedAt: e.CreatedAt, UpdatedAt: e.UpdatedAt, Version: e.Version,
+		FailingSince: e.FailingSince, PausedUntil: e.PausedUntil, CreatedAt: e.CreatedAt, UpdatedAt: e.UpdatedAt, Version: e.Version,
 	}
 	for name := range e.Headers {
 		shown.Headers[name] = "[redacted]"
 	}
 	if e.Timeout > 0 {
 		shown.Timeout = (*duration)(&e.Timeout)
+	}
+	if e.RateLimit.PerSecond > 0 {
+		shown.RateLimit = (*rateLimit)(&e.RateLimit)
 	}
 	if shown.EventTypes == nil {
 		shown.EventTypes = []string{}

@@ -18,7 +18,8 @@ func TestEndpoints(t *testing.T) {
 	onEach(t, func(t *testing.T, address string) {
 		c := newFixture(t, address).client
 		created := addEndpoint(t, c, `{"url":"https://example.com/hook?key=1","event_types":["order.*"],"profile":"jam",
-			"description":"orders – ünïcode","headers":{"authorization":"Bearer t0ken","x-team":"a"},"timeout":"2.5s"}`)
+			"description":"orders – ünïcode","headers":{"authorization":"Bearer t0ken","x-team":"a"},"timeout":"2.5s",
+			"rate_limit":{"per_second":0.5,"burst":3}}`)
 		if !strings.HasPrefix(created.Secret, "whsec_") || !strings.HasPrefix(created.ID, "ep_") || created.Version != 1 {
 			t.Fatalf("created %+v", created)
 		}
@@ -32,14 +33,15 @@ func TestEndpoints(t *testing.T) {
 		e := call[endpoint](t, c, http.StatusOK, "GET", path, "")
 		if e.URL != "https://example.com/hook?key=1" || e.Profile != "jam" || e.Description != "orders – ünïcode" ||
 			!slices.Equal(e.EventTypes, []string{"order.*"}) || e.Timeout == nil || time.Duration(*e.Timeout) != 2500*time.Millisecond ||
+			e.RateLimit == nil || *e.RateLimit != (rateLimit{0.5, 3}) ||
 			fmt.Sprint(e.Headers) != "map[Authorization:[redacted] X-Team:[redacted]]" {
 			t.Errorf("GET: %+v", e)
 		}
 
 		// What is absent stays, null is the default, and headers are merged.
 		e = call[endpoint](t, c, http.StatusOK, "PATCH", path,
-			`{"description":null,"timeout":null,"headers":{"Authorization":null,"x-b":"1"},"event_types":["a","b"],"disabled":true}`)
-		if e.URL != "https://example.com/hook?key=1" || e.Description != "" || e.Timeout != nil || !e.Disabled || e.DisabledAt.IsZero() ||
+			`{"description":null,"timeout":null,"rate_limit":null,"headers":{"Authorization":null,"x-b":"1"},"event_types":["a","b"],"disabled":true}`)
+		if e.URL != "https://example.com/hook?key=1" || e.Description != "" || e.Timeout != nil || e.RateLimit != nil || !e.Disabled || e.DisabledAt.IsZero() ||
 			fmt.Sprint(e.Headers) != "map[X-B:[redacted] X-Team:[redacted]]" || !slices.Equal(e.EventTypes, []string{"a", "b"}) || e.Version != 2 {
 			t.Errorf("PATCH: %+v", e)
 		}

@@ -38,6 +38,7 @@ func TestGarbage(t *testing.T) {
 		{"POST", "acme/endpoints", jsonType, `{"headers":{"a":1}}`, 400, "headers"},
 		{"POST", "acme/endpoints", jsonType, `{"timeout":15}`, 400, "timeout"},
 		{"POST", "acme/endpoints", jsonType, `{"timeout":"soon"}`, 400, "timeout"},
+		{"POST", "acme/endpoints", jsonType, `{"url":"https://example.com","rate_limit":{"per_second":-1,"burst":-1}}`, 400, "rate_limit.per_second rate_limit.burst"},
 		{"POST", "acme/endpoints", jsonType, `{"timeout":"9999999h"}`, 400, "timeout"},
 		{
 			"POST", "acme/endpoints", jsonType, `{"timeout":"1ns","url":"ftp://x","profile":"nix","event_types":["a b"],"headers":{"host":"x"}}`,

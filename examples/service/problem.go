@@ -120,9 +120,9 @@ var fieldNames = map[string]string{
 	"Endpoint.Tenant": "tenant", "Event.Tenant": "tenant", "ReplayFilter.Tenant": "tenant", "tenant": "tenant",
 	"Endpoint.URL": "url", "Endpoint.EventTypes": "event_types", "Endpoint.Profile": "profile",
 	"Endpoint.Description": "description", "Endpoint.Headers": "headers", "Endpoint.Timeout": "timeout",
-	"Endpoint.Secrets": "secret",
-	"Event.Hops":       "Outhook-Hops", // a header
-	"Event.ID":         "id", "Event.Type": "type", "Event.Payload": "payload",
+	"Endpoint.Secrets": "secret", "Endpoint.RateLimit.PerSecond": "rate_limit.per_second", "Endpoint.RateLimit.Burst": "rate_limit.burst",
+	"Event.Hops": "Outhook-Hops", // a header
+	"Event.ID":   "id", "Event.Type": "type", "Event.Payload": "payload",
 	"ReplayFilter.States": "status", "ReplayFilter.Since": "since", "ReplayFilter.Until": "until",
 	"overlap": "overlap", "delivery": "delivery",
 }
