@@ -54,7 +54,7 @@
 // What its endpoint cannot take waits in the Store as a pending delivery that is
 // overdue. It uses up no attempt, costs Redis nothing, and is started in the order
 // in which it was due. An endpoint whose URL is changed, that is disabled or whose
-// pause is ended in the Store is seen as it is within a second or two.
+// pause is ended in the Store is seen as it is within a second.
 //
 // # What an answer means
 //
