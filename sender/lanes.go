@@ -54,9 +54,8 @@ func newLanes(ctx context.Context, e *engine) *lanes {
 // permit is a place in a lane and a slot: what an attempt needs.
 type permit struct {
 	*lanes
-	lane   *lane
-	life   int  // of the lane
-	parked bool // it was, and has no wake-up
+	lane *lane
+	life int // of the lane
 
 	mu    sync.Mutex  // guards what is below
 	slots *slots      // that the slot is one of; nil once it has ended
@@ -244,9 +243,6 @@ func (p *permit) end() {
 	p.lanes.mu.Lock()
 	if p.life == p.lane.life {
 		p.lane.running--
-	}
-	if p.parked {
-		p.lane.started--
 	}
 	p.pump(p.lane)
 	p.lanes.mu.Unlock()

@@ -77,9 +77,22 @@ func (ls *lanes) granted(l *lane, from *slots) {
 func (ls *lanes) begin(l *lane, from *slots) {
 	ref := l.pop()
 	p := ls.admit(l)
-	p.parked, p.slots = true, from
+	p.slots = from
 	l.started++
-	ls.going.Go(func() { ls.start(ref, p) })
+	ls.going.Go(func() {
+		defer ls.finished(l)
+		// Code of the host runs in there, and nobody else recovers here.
+		ls.guard("Worker", func() { ls.start(ref, p) })
+	})
+}
+
+// finished takes note that what was started has ended, or has a wake-up again:
+// until then only the claim keeps other processes from it.
+func (ls *lanes) finished(l *lane) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	l.started--
+	ls.pump(l)
 }
 
 // wakeLater has the lane looked at again when its pause or its turn is over. The
@@ -317,22 +330,52 @@ func (ls *lanes) close() {
 	}
 }
 
-// leave waits for what was started, and leaves what is parked to other processes.
+// leave leaves what is parked to other processes, and waits for what was started:
+// so long its claims are renewed, or others would start it, too.
 func (ls *lanes) leave() {
-	ls.close()
-	ls.going.Wait()
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		ls.going.Wait()
+	}()
+	tick := time.NewTicker(lanesTick)
+	defer tick.Stop()
+	for {
+		ls.guard("Lanes", ls.handOver)
+		select {
+		case <-over:
+			ls.guard("Lanes", ls.handOver)
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// handOver gives the claims back under which nothing is under way, and renews
+// the others.
+func (ls *lanes) handOver() {
 	ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)
 	defer cancel()
-	var claimed []queue.Endpoint
+	var done, busy []queue.Endpoint
 	ls.mu.Lock()
 	for e, l := range ls.all {
-		if !l.claimed.IsZero() {
-			claimed = append(claimed, e)
+		switch {
+		case l.claimed.IsZero():
+		case l.started > 0 || l.finding:
+			busy = append(busy, e)
+		default:
+			l.claimed = time.Time{}
+			done = append(done, e)
 		}
 	}
 	ls.mu.Unlock()
+	for some := range slices.Chunk(busy, claimsAtOnce) {
+		if _, err := ls.queue.Claim(ctx, ls.owner, some, claimHold); err != nil {
+			return // Redis is away
+		}
+	}
 	// If this fails the claims end by themselves.
-	if err := ls.queue.Unclaim(ctx, ls.owner, claimed); err != nil {
+	if err := ls.queue.Unclaim(ctx, ls.owner, done); err != nil {
 		ls.log.Warn("Lanes: Could not leave what is parked to other processes at once", "error", err)
 	}
 }

@@ -52,31 +52,30 @@ func RunWorkers(ctx context.Context, cfg Config) error {
 	var keeping sync.WaitGroup
 	keeping.Go(func() { newSweeper(e).run(ctx) })
 	keeping.Go(func() { purger{e}.run(ctx) })
-	stopLanes := w.runLanes(ctx, &keeping)
+	w.runLanes(ctx, &keeping)
 	err = e.queue.Run(ctx, queue.RunOptions{
 		Handlers:        e.cfg.Concurrency + waitingRoom,
 		ShutdownTimeout: e.cfg.ShutdownTimeout,
 	}, w.handle)
 	cancel()
-	stopLanes()
 	keeping.Wait()
 	w.log.Info("Workers: Stopped")
 	return err
 }
 
-// runLanes starts what is parked, until ctx is done. The function it returns waits
-// for what was started, within the ShutdownTimeout.
-func (w *worker) runLanes(ctx context.Context, keeping *sync.WaitGroup) (stop func()) {
-	workCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+// runLanes starts what is parked, until ctx is done, and lets it finish within the
+// ShutdownTimeout from then.
+func (w *worker) runLanes(ctx context.Context, keeping *sync.WaitGroup) {
+	workCtx, cutOff := context.WithCancel(context.WithoutCancel(ctx))
 	w.lanes.isHeld = w.holds
 	w.lanes.start = func(ref queue.Ref, p *permit) { w.handleParked(workCtx, ref, p) }
-	keeping.Go(func() { w.lanes.run(ctx) })
-	return func() {
-		late := time.AfterFunc(w.cfg.ShutdownTimeout, cancel)
+	keeping.Go(func() {
+		defer cutOff()
+		w.lanes.run(ctx)
+		late := time.AfterFunc(w.cfg.ShutdownTimeout, cutOff)
+		defer late.Stop()
 		w.lanes.leave()
-		late.Stop()
-		cancel()
-	}
+	})
 }
 
 // worker makes the attempts of one RunWorkers.
