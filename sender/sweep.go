@@ -24,6 +24,7 @@ import (
 // and after Redis was emptied one sweep restores everything.
 type sweeper struct {
 	*engine
+	owner  string    // names it among those that claim endpoints
 	cursor string    // behind what was looked at last
 	before time.Time // what was overdue when the round began; the rest is for the next
 }
@@ -34,9 +35,12 @@ const (
 	// sweepIdlePages is how many pages without a find end a sweep. What is parked
 	// counts for a quarter: it can lie in front of everything else for days.
 	sweepIdlePages = 4
+	// sweepRest is how long an endpoint stays claimed after its deliveries were
+	// given tasks.
+	sweepRest = time.Second
 )
 
-func newSweeper(e *engine) *sweeper { return &sweeper{engine: e} }
+func newSweeper(e *engine) *sweeper { return &sweeper{engine: e, owner: newID("swp_")} }
 
 // run sweeps at every interval until ctx is done.
 func (s *sweeper) run(ctx context.Context) {
@@ -105,17 +109,24 @@ func (s *sweeper) page(ctx context.Context) (p swept, err error) {
 	if err != nil {
 		return swept{}, err
 	}
-	parked, err := s.parked(ctx, refs, indexes)
+	claimed, err := s.claim(ctx, refs, indexes)
 	if err != nil {
 		return swept{}, err
 	}
+	free := map[queue.Endpoint]bool{}
+	for _, e := range claimed {
+		free[e] = true
+	}
 	var lost []store.Delivery
 	for _, i := range indexes {
-		if !parked[refs[i].Of()] {
+		if free[refs[i].Of()] {
 			lost = append(lost, page.Items[i])
 		}
 	}
 	result := s.enqueueAll(ctx, lost)
+	// Not given back at once: who parked one of them just before it was seen here
+	// must find the claim taken, and look afresh. If this fails it ends by itself.
+	_, _ = s.queue.Claim(ctx, s.owner, claimed, sweepRest)
 	return swept{added: result.added, parked: len(indexes) - len(lost), next: page.Next}, result.err
 }
 
@@ -126,12 +137,12 @@ type swept struct {
 	next   string
 }
 
-// parked returns those endpoints of the deliveries without a task that a process
-// has claimed.
-func (s *sweeper) parked(ctx context.Context, refs []queue.Ref, indexes []int) (map[queue.Endpoint]bool, error) {
+// claim claims the endpoints of the deliveries without a task, and returns those
+// that no process has: none starts without a task what is given one here.
+func (s *sweeper) claim(ctx context.Context, refs []queue.Ref, indexes []int) ([]queue.Endpoint, error) {
 	of := map[queue.Endpoint]bool{}
 	for _, i := range indexes {
 		of[refs[i].Of()] = true
 	}
-	return s.queue.Claimed(ctx, slices.Collect(maps.Keys(of)))
+	return s.queue.Claim(ctx, s.owner, slices.Collect(maps.Keys(of)), claimHold)
 }

@@ -76,22 +76,6 @@ func (q *Queue) Unclaim(ctx context.Context, owner string, endpoints []Endpoint)
 	return nil
 }
 
-// Claimed returns which of the endpoints have an owner.
-func (q *Queue) Claimed(ctx context.Context, endpoints []Endpoint) (map[Endpoint]bool, error) {
-	claimed := map[Endpoint]bool{}
-	err := q.eachShard(endpoints, func(of []Endpoint, keys []string) error {
-		owners, err := q.opts.Redis.MGet(ctx, keys...).Result()
-		for i, owner := range owners {
-			claimed[of[i]] = owner != nil
-		}
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("look for claims on endpoints: %w", err)
-	}
-	return claimed, nil
-}
-
 // eachShard calls do with the endpoints of each shard and the keys of their
 // claims: in a cluster the keys of one call must be in one place.
 func (q *Queue) eachShard(endpoints []Endpoint, do func(of []Endpoint, keys []string) error) error {
