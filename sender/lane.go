@@ -51,6 +51,7 @@ type lane struct {
 	parked  bool        // something may be
 	places  []queue.Ref // that is, the first to go first
 	more    bool        // there may be more in the Store
+	unseen  time.Time   // when the last was parked that is only there
 	finding bool        // somebody looks for it
 	queued  bool        // it waits for a slot
 	started int         // what was parked and is under way, without a wake-up
@@ -115,14 +116,15 @@ func (l *lane) put(ref queue.Ref, first bool) {
 	switch {
 	case first:
 		l.places = slices.Insert(l.places, 0, ref)
-	case l.more:
+	case l.more && !l.finding:
+		l.unseen = time.Now()
 		return // it comes after those in the Store
 	default:
 		l.places = append(l.places, ref)
 	}
 	if len(l.places) > lanePlaces {
 		l.places = l.places[:lanePlaces]
-		l.more = true
+		l.more, l.unseen = true, time.Now()
 	}
 }
 

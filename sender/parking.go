@@ -22,6 +22,9 @@ const (
 	// parked: among it is what other processes have in hand.
 	findPage  = 250
 	findPages = 8
+	// findAge is how long a delivery must be due to be started without a task: who
+	// stored it, or parked it, may be about to enqueue it, or to end its task.
+	findAge = time.Second
 	// claimsAtOnce bounds how many claims are renewed in one call.
 	claimsAtOnce = 500
 	// leaveTimeout bounds how long a stop waits for Redis.
@@ -119,6 +122,9 @@ func (ls *lanes) find(l *lane) {
 		return
 	}
 	l.finding = true
+	if !l.claimed.IsZero() { // it has ended, and somebody else may have had it
+		l.places, l.more = nil, true
+	}
 	ls.going.Go(func() {
 		var (
 			f   found
@@ -141,6 +147,7 @@ func (ls *lanes) find(l *lane) {
 type found struct {
 	claimed time.Time // until when; zero if another process has the claim
 	looked  bool
+	later   bool // some are not to be started yet
 	refs    []queue.Ref
 	more    bool
 }
@@ -175,26 +182,43 @@ func (ls *lanes) look(l *lane) (f found, err error) {
 		if err != nil {
 			return found{}, err
 		}
-		refs := make([]queue.Ref, 0, len(page.Items))
-		for _, d := range page.Items {
-			if !ls.isHeld(d.ID) {
-				refs = append(refs, ref(d))
-			}
-		}
-		free, err := ls.queue.Lost(ctx, refs)
+		free, err := ls.free(ctx, page.Items)
 		if err != nil {
 			return found{}, err
 		}
-		for _, i := range free {
-			f.refs = append(f.refs, refs[i])
+		for _, d := range free {
+			if d.NextAttemptAt.After(now.Add(-findAge)) {
+				f.later = true
+				break // those behind are due later still
+			}
+			f.refs = append(f.refs, ref(d))
 		}
 		f.more = page.Next != ""
-		if len(f.refs) > 0 || !f.more {
+		if len(f.refs) > 0 || f.later || !f.more {
 			break
 		}
 		filter.Cursor = page.Next
 	}
 	return f, nil
+}
+
+// free returns those deliveries that have no task, and that nobody here has in
+// hand, in their order.
+func (ls *lanes) free(ctx context.Context, due []store.Delivery) ([]store.Delivery, error) {
+	due = slices.DeleteFunc(due, func(d store.Delivery) bool { return ls.isHeld(d.ID) })
+	refs := make([]queue.Ref, len(due))
+	for i, d := range due {
+		refs[i] = ref(d)
+	}
+	indexes, err := ls.queue.Lost(ctx, refs)
+	if err != nil {
+		return nil, err
+	}
+	free := make([]store.Delivery, len(indexes))
+	for i, at := range indexes { // of one endpoint, so of one queue: in order
+		free[i] = due[at]
+	}
+	return free, nil
 }
 
 // add takes in what was found, and starts it. The lock is held.
@@ -205,9 +229,12 @@ func (ls *lanes) add(l *lane, f found) {
 	}
 	l.claimed, l.denied = f.claimed, time.Time{}
 	if f.looked {
-		l.places = append(l.places, f.refs...)
+		// What was parked meanwhile comes after them.
+		l.places = append(f.refs, slices.DeleteFunc(l.places, func(ref queue.Ref) bool {
+			return slices.Contains(f.refs, ref)
+		})...)
 		l.more = f.more && len(f.refs) > 0
-		l.parked = len(l.places) > 0 || l.more || l.started > 0
+		l.parked = len(l.places) > 0 || l.more || f.later || l.started > 0 || time.Since(l.unseen) < 2*findAge
 	}
 	ls.pump(l)
 }
@@ -289,6 +316,9 @@ func (ls *lanes) renew(asked, held []queue.Endpoint, until time.Time) {
 		if !has[e] {
 			l.deny()
 			continue
+		}
+		if !l.claimed.IsZero() && !l.mine(time.Now()) {
+			l.places = nil // somebody else may have had the claim meanwhile
 		}
 		l.claimed, l.denied = until, time.Time{}
 		// Other processes park, too, and what they parked may go first.
