@@ -17,6 +17,7 @@ local time = redis.call("TIME")
 local now = time[1] * 1000000 + time[2]
 local interval, burst = tonumber(ARGV[1]), tonumber(ARGV[2])
 local full = math.max(tonumber(redis.call("GET", KEYS[1]) or now), now)
+full = math.min(full, now + burst * interval) -- the limit may have been raised, or the clock put back
 local slack = (burst - 1) * interval
 if full - slack > now then
 	return {0, full - slack - now}
