@@ -138,14 +138,19 @@ func (l *lane) pop() queue.Ref {
 // see takes note of the endpoint as it is in the Store.
 func (l *lane) see(e store.Endpoint, most int) {
 	same := e.CreatedAt.Equal(l.seen.CreatedAt)
-	if same && e.Version < l.seen.Version {
-		return // it has changed since
+	if same && e.Version <= l.seen.Version {
+		return // it is known, or has changed since
 	}
 	if l.seen.Version > 0 && (!same || e.URL != l.seen.URL || e.Disabled != l.seen.Disabled) {
 		l.renew(most)
 	}
+	if e.RateLimit != l.seen.RateLimit {
+		l.nextTurn = time.Time{}
+	}
 	l.pausedUntil = e.PausedUntil
-	l.seen = store.Endpoint{CreatedAt: e.CreatedAt, Version: e.Version, URL: e.URL, Disabled: e.Disabled}
+	l.seen = store.Endpoint{
+		CreatedAt: e.CreatedAt, Version: e.Version, URL: e.URL, Disabled: e.Disabled, RateLimit: e.RateLimit,
+	}
 }
 
 // renew begins the lane anew, because the endpoint has become another: what

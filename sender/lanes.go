@@ -32,9 +32,10 @@ type lanes struct {
 	finds  chan struct{}  // bounds how many look into the Store at once
 	going  sync.WaitGroup // what was started here
 
-	mu     sync.Mutex
-	closed bool
-	all    map[queue.Endpoint]*lane
+	mu         sync.Mutex
+	closed     bool
+	refreshing bool // endpoints are read
+	all        map[queue.Endpoint]*lane
 }
 
 func newLanes(ctx context.Context, e *engine) *lanes {
@@ -60,6 +61,7 @@ type permit struct {
 	mu    sync.Mutex  // guards what is below
 	slots *slots      // that the slot is one of; nil once it has ended
 	timer *time.Timer // until it is slow
+	moves *waiter     // for a slow slot
 }
 
 // errParked: the delivery waits in the Store, and is started from here.
@@ -164,6 +166,10 @@ func (p *permit) see(e store.Endpoint) {
 	p.lanes.mu.Lock()
 	defer p.lanes.mu.Unlock()
 	p.lane.see(e, p.most)
+	if p.life != p.lane.life { // it goes to what the endpoint has become
+		p.life = p.lane.life
+		p.lane.running++
+	}
 }
 
 // ask takes note that the attempt begins.
@@ -180,25 +186,30 @@ func (p *permit) ask() {
 	}
 }
 
-// slowDown leaves the slot to somebody else, if there is one for slow attempts.
+// slowDown leaves the slot to somebody else as soon as there is one for slow
+// attempts. It waits for that ahead of the lanes that have let attempts time out:
+// they hold up nobody.
 func (p *permit) slowDown() {
-	if p.swap() {
-		p.fast.leave()
+	p.mu.Lock()
+	taken := false
+	if p.slots == p.fast { // it has not ended
+		p.moves, taken = p.slow.takeAhead(p.move)
+	}
+	p.mu.Unlock()
+	if taken {
+		p.move()
 	}
 }
 
-func (p *permit) swap() bool {
+// move is called with a slow slot, and leaves the one there is no use for.
+func (p *permit) move() {
+	left := p.slow
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.slots != p.fast { // it has ended
-		return false
+	if p.slots == p.fast {
+		p.slots, left = p.slow, p.fast
 	}
-	if !p.slow.tryTake() {
-		p.timer.Reset(slowAfter)
-		return false
-	}
-	p.slots = p.slow
-	return true
+	p.mu.Unlock()
+	left.leave()
 }
 
 // hear takes note of how the attempt went, and of the pause that was asked for.
@@ -238,6 +249,9 @@ func (p *permit) end() {
 	p.slots = nil
 	if p.timer != nil {
 		p.timer.Stop()
+	}
+	if p.moves != nil {
+		p.slow.giveUp(p.moves)
 	}
 	p.mu.Unlock()
 	p.lanes.mu.Lock()

@@ -3,11 +3,30 @@ package sender
 import "sync"
 
 // slots are a number of slots, given out in the order in which they were asked
-// for. They are safe for concurrent use.
+// for, in turn to those that wait ahead and to the others. They are safe for
+// concurrent use.
 type slots struct {
 	mu      sync.Mutex
 	free    int
-	waiting []*waiter // those that have gone are still in it
+	waiting line
+	ahead   line
+	others  bool // it is their turn
+}
+
+// line is who waits, the first first. Those that have gone are still in it.
+type line []*waiter
+
+// next takes the first out of the line; nil if there is nobody.
+func (l *line) next() *waiter {
+	for len(*l) > 0 {
+		w := (*l)[0]
+		(*l)[0] = nil
+		*l = (*l)[1:]
+		if !w.gone {
+			return w
+		}
+	}
+	return nil
 }
 
 // waiter waits for a slot.
@@ -19,7 +38,12 @@ type waiter struct {
 func newSlots(n int) *slots { return &slots{free: n} }
 
 // take takes a slot and reports true, or has granted called when there is one.
-func (s *slots) take(granted func()) (w *waiter, taken bool) {
+func (s *slots) take(granted func()) (w *waiter, taken bool) { return s.takeIn(&s.waiting, granted) }
+
+// takeAhead is take for somebody for whom others wait.
+func (s *slots) takeAhead(granted func()) (w *waiter, taken bool) { return s.takeIn(&s.ahead, granted) }
+
+func (s *slots) takeIn(in *line, granted func()) (w *waiter, taken bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.free > 0 {
@@ -27,7 +51,7 @@ func (s *slots) take(granted func()) (w *waiter, taken bool) {
 		return nil, true
 	}
 	w = &waiter{granted: granted}
-	s.waiting = append(s.waiting, w)
+	*in = append(*in, w)
 	return w, false
 }
 
@@ -52,17 +76,21 @@ func (s *slots) leave() {
 func (s *slots) next() *waiter {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for len(s.waiting) > 0 {
-		w := s.waiting[0]
-		s.waiting[0] = nil
-		s.waiting = s.waiting[1:]
-		if !w.gone {
-			w.gone = true
-			return w
-		}
+	first, second := &s.ahead, &s.waiting
+	if s.others {
+		first, second = second, first
 	}
-	s.free++
-	return nil
+	s.others = !s.others
+	w := first.next()
+	if w == nil {
+		w = second.next()
+	}
+	if w == nil {
+		s.free++
+		return nil
+	}
+	w.gone = true
+	return w
 }
 
 // giveUp ends the wait of w, and reports false if it was granted a slot.
