@@ -264,7 +264,7 @@ func (ls *lanes) tick(ctx context.Context) {
 		}
 		ls.renew(some, held, now.Add(claimHold-claimMargin))
 	}
-	ls.refresh(ctx, blocked)
+	ls.refreshLater(blocked)
 }
 
 // survey returns the endpoints for which something is parked, those of them that
@@ -286,6 +286,9 @@ func (ls *lanes) survey() (parked, blocked, done []queue.Endpoint) {
 				blocked = append(blocked, e)
 			}
 		case l.forgettable(now):
+			if l.wake != nil {
+				l.wake.Stop()
+			}
 			delete(ls.all, e)
 		}
 	}
@@ -327,6 +330,25 @@ func (ls *lanes) renew(asked, held []queue.Endpoint, until time.Time) {
 	}
 }
 
+// refreshLater has the endpoints refreshed, unless the last are not yet: there may
+// be many of them, and claims must not wait for a slow Store.
+func (ls *lanes) refreshLater(blocked []queue.Endpoint) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	if ls.closed || ls.refreshing || len(blocked) == 0 {
+		return
+	}
+	ls.refreshing = true
+	ls.going.Go(func() {
+		ctx, cancel := context.WithTimeout(ls.ctx, storeTimeout)
+		defer cancel()
+		ls.guard("Lanes", func() { ls.refresh(ctx, blocked) })
+		ls.mu.Lock()
+		defer ls.mu.Unlock()
+		ls.refreshing = false
+	})
+}
+
 // refresh reads the endpoints that are left alone: if they have become others,
 // or somebody ended their pause, they are so no more.
 func (ls *lanes) refresh(ctx context.Context, blocked []queue.Endpoint) {
@@ -337,7 +359,7 @@ func (ls *lanes) refresh(ctx context.Context, blocked []queue.Endpoint) {
 			return
 		}
 		ls.mu.Lock()
-		l := ls.all[at]
+		l := ls.of(at)
 		if gone {
 			l.renew(ls.most)
 		} else {

@@ -129,3 +129,55 @@ func TestParkedBeforeItsTimeIsInOneHand(t *testing.T) {
 		t.Errorf("%d requests, want 3", n.Load())
 	}
 }
+
+// slowEndpoints is a Store whose endpoints take their time to be read.
+type slowEndpoints struct {
+	store.Store
+	wait time.Duration
+}
+
+func (s slowEndpoints) GetEndpoint(ctx context.Context, tenant, id string) (store.Endpoint, error) {
+	select {
+	case <-time.After(s.wait):
+	case <-ctx.Done():
+		return store.Endpoint{}, ctx.Err()
+	}
+	return s.Store.GetEndpoint(ctx, tenant, id)
+}
+
+func (s slowEndpoints) LoadJob(ctx context.Context, tenant, id string) (store.Job, error) {
+	return store.LoadJob(ctx, s.Store, tenant, id)
+}
+
+// TestClaimsAreRenewedThoughTheStoreIsSlow: many endpoints are left alone, and
+// reading them takes longer than a claim lasts.
+func TestClaimsAreRenewedThoughTheStoreIsSlow(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.cfg.EndpointConcurrency = 1
+	f.cfg.Profile.Timeout = 30 * time.Second
+	f.cfg.ShutdownTimeout = 100 * time.Millisecond
+	dead := newGauge(t, hang(t))
+	const n = 30
+	for range n {
+		f.endpoint(store.Endpoint{URL: dead.URL})
+	}
+	f.cfg.Store = slowEndpoints{f.store.Store, 300 * time.Millisecond}
+	f.work()
+	f.sendMany(2, "a.b")
+	client := f.redis.Client()
+	claims := func() []string { return client.Keys(f.ctx, "outhook:*").Val() }
+	f.eventually(func() bool { return len(claims()) == n })
+	until := time.Now().Add(7 * time.Second)
+	f.eventually(func() bool {
+		for _, key := range claims() {
+			if left := client.PTTL(f.ctx, key).Val(); left >= 0 && left < 2*time.Second {
+				t.Fatalf("a claim has only %s left", left)
+			}
+		}
+		return time.Now().After(until)
+	})
+	if got := len(claims()); got != n {
+		t.Errorf("%d claims, want %d", got, n)
+	}
+}
