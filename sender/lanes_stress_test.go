@@ -50,18 +50,6 @@ func (h lateEnqueues) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	}
 }
 
-// twice returns how many events were sent more than once.
-func (g *gauge) twice() (n int) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for _, times := range g.deliveries {
-		if times > 1 {
-			n++
-		}
-	}
-	return n
-}
-
 // TestNobodyIsSentToTwice: three processes with all they can do, some deliveries
 // without a wake-up of their own.
 func TestNobodyIsSentToTwice(t *testing.T) {

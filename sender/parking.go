@@ -230,9 +230,9 @@ func (ls *lanes) add(l *lane, f found) {
 	l.claimed, l.denied = f.claimed, time.Time{}
 	if f.looked {
 		// What was parked meanwhile comes after them.
-		l.places = append(f.refs, slices.DeleteFunc(l.places, func(ref queue.Ref) bool {
+		l.places = slices.Concat(f.refs, slices.DeleteFunc(l.places, func(ref queue.Ref) bool {
 			return slices.Contains(f.refs, ref)
-		})...)
+		}))
 		l.more = f.more && len(f.refs) > 0
 		l.parked = len(l.places) > 0 || l.more || f.later || l.started > 0 || time.Since(l.unseen) < 2*findAge
 	}
