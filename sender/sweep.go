@@ -35,9 +35,6 @@ const (
 	// sweepIdlePages is how many pages without a find end a sweep. What is parked
 	// counts for a quarter: it can lie in front of everything else for days.
 	sweepIdlePages = 4
-	// sweepRest is how long an endpoint stays claimed after its deliveries were
-	// given tasks.
-	sweepRest = time.Second
 )
 
 func newSweeper(e *engine) *sweeper { return &sweeper{engine: e, owner: newID("swp_")} }
@@ -124,9 +121,9 @@ func (s *sweeper) page(ctx context.Context) (p swept, err error) {
 		}
 	}
 	result := s.enqueueAll(ctx, lost)
-	// Not given back at once: who parked one of them just before it was seen here
-	// must find the claim taken, and look afresh. If this fails it ends by itself.
-	_, _ = s.queue.Claim(ctx, s.owner, claimed, sweepRest)
+	// At once: a lane that is full needs it for what it parks of them. If this fails
+	// it ends by itself.
+	_ = s.queue.Unclaim(ctx, s.owner, claimed)
 	return swept{added: result.added, parked: len(indexes) - len(lost), next: page.Next}, result.err
 }
 
