@@ -145,9 +145,10 @@ const (
 func (w *worker) work(ctx context.Context, ref queue.Ref, p *permit) error {
 	for {
 		// While the Store is down tasks wait here, and the rest in Redis.
-		for wait := w.loads.wait(); wait > 0; wait = w.loads.wait() {
+		// Not with a permit in hand: who is let through to see would wait for it.
+		for wait := w.loads.wait(); p == nil && wait > 0; wait = w.loads.wait() {
 			if !w.sleep(ctx, wait) {
-				return stopped(p)
+				return &queue.Again{Err: errStopping}
 			}
 		}
 		if p == nil {
@@ -169,13 +170,6 @@ func (w *worker) work(ctx context.Context, ref queue.Ref, p *permit) error {
 			return &queue.Again{Wait: wait, Err: errStopping}
 		}
 	}
-}
-
-func stopped(p *permit) error {
-	if p != nil {
-		p.end()
-	}
-	return &queue.Again{Err: errStopping}
 }
 
 // attemptIfDue makes the attempt, and gives the permit back. If it is not due it
