@@ -20,9 +20,10 @@ const (
 	laneSilent   = 3
 	// laneMemory is how long it is remembered that an endpoint did not answer.
 	laneMemory = time.Hour
-	// lanePlaces is how many parked deliveries a lane keeps in memory; the others
-	// are only in the Store.
+	// lanePlaces is how many parked deliveries a lane keeps in memory, and sickPlaces
+	// that of an endpoint that does not answer; the others are only in the Store.
 	lanePlaces = 256
+	sickPlaces = 8
 )
 
 // lane is what this process knows of one endpoint: how many attempts it can
@@ -51,6 +52,7 @@ type lane struct {
 	parked  bool        // something may be
 	places  []queue.Ref // that is, the first to go first
 	more    bool        // there may be more in the Store
+	stale   bool        // what there is in the Store may go first
 	unseen  time.Time   // when the last was parked that is only there
 	finding bool        // somebody looks for it
 	queued  bool        // it waits for a slot
@@ -107,25 +109,34 @@ func (l *lane) forgettable(now time.Time) bool {
 // is parked. It is asked for the claim again, until nothing is left.
 func (l *lane) deny() {
 	l.claimed, l.denied = time.Time{}, time.Now().Add(lanesTick)
-	l.places, l.more = nil, false
+	l.places, l.more, l.stale = nil, false, false
 }
 
 // put parks a delivery, as the first or the last to go.
 func (l *lane) put(ref queue.Ref, first bool) {
 	l.parked = true
-	switch {
-	case first:
-		l.places = slices.Insert(l.places, 0, ref)
-	case l.more && !l.finding:
+	at := len(l.places)
+	if first {
+		at = 0
+	}
+	l.places = slices.Insert(l.places, at, ref)
+	if l.trim() {
 		l.unseen = time.Now()
-		return // it comes after those in the Store
-	default:
-		l.places = append(l.places, ref)
 	}
-	if len(l.places) > lanePlaces {
-		l.places = l.places[:lanePlaces]
-		l.more, l.unseen = true, time.Now()
+}
+
+// trim leaves to the Store what there is no place for in memory, and reports
+// whether there was any.
+func (l *lane) trim() bool {
+	most := lanePlaces
+	if l.sick {
+		most = sickPlaces
 	}
+	if len(l.places) <= most {
+		return false
+	}
+	l.places, l.more = slices.Clone(l.places[:most]), true
+	return true
 }
 
 // pop returns what is to go first.

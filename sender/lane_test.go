@@ -175,9 +175,10 @@ func TestLaneKeepsSomePlacesAndKnowsOfMore(t *testing.T) {
 	if got := l.pop(); got != name(1000) || !l.more || len(l.places) != lanePlaces-1 {
 		t.Errorf("first to go: %v, then %d places, more %v", got, len(l.places), l.more)
 	}
+	l.sick = true
 	l.put(name(2000), false)
-	if len(l.places) != lanePlaces-1 {
-		t.Error("one that comes after those in the Store was put before them")
+	if len(l.places) != sickPlaces || l.places[0] != name(0) || !l.more || l.unseen.IsZero() {
+		t.Errorf("%d places of an endpoint that does not answer, more %v", len(l.places), l.more)
 	}
 	l.deny()
 	if l.waits(time.Now()) || !l.parked {
@@ -239,102 +240,5 @@ func TestSlotsGoInTurn(t *testing.T) {
 	s.leave()
 	if !s.tryTake() || s.tryTake() {
 		t.Error("the slot was lost or doubled")
-	}
-}
-
-func TestSlotsGoInTurnToThoseAhead(t *testing.T) {
-	t.Parallel()
-	s := newSlots(1)
-	var got []int
-	s.take(nil)
-	for i := range 3 {
-		s.take(func() { got = append(got, i) })
-	}
-	for i := range 3 {
-		s.takeAhead(func() { got = append(got, 10+i) })
-	}
-	for range 6 {
-		s.leave()
-	}
-	if fmt.Sprint(got) != "[10 0 11 1 12 2]" {
-		t.Errorf("granted to %v", got)
-	}
-}
-
-// TestSlowAttemptsMoveThoughSickLanesWait: there are more sick lanes than slots for
-// them; an attempt that has become slow still leaves its slot to the others.
-func TestSlowAttemptsMoveThoughSickLanesWait(t *testing.T) {
-	t.Parallel()
-	ls := &lanes{engine: &engine{}, most: 8, fast: newSlots(1), slow: newSlots(1), all: map[queue.Endpoint]*lane{}}
-	ls.slow.tryTake()
-	for range 3 {
-		ls.slow.take(func() {}) // each keeps the slot
-	}
-	p := ls.admit(ls.of(queue.Endpoint{ID: "ep"}))
-	ls.fast.tryTake()
-	p.slots = ls.fast
-	p.slowDown()
-	if ls.fast.tryTake() {
-		t.Fatal("it left its slot, and has no other")
-	}
-	ls.slow.leave()
-	if !ls.fast.tryTake() {
-		t.Error("a sick lane went first")
-	}
-	p.end()
-	gone := ls.admit(ls.of(queue.Endpoint{ID: "ep"}))
-	gone.slots = ls.fast
-	gone.slowDown()
-	gone.end()
-	for range 2 {
-		ls.slow.leave()
-	}
-	ls.slow.leave()
-	if ls.fast.free != 1 || ls.slow.free != 1 {
-		t.Errorf("free at the end: %d fast, %d slow", ls.fast.free, ls.slow.free)
-	}
-}
-
-func TestPauseIsNotUndoneByWhatWasLoadedBefore(t *testing.T) {
-	t.Parallel()
-	l := newLane(queue.Endpoint{}, 8)
-	e := store.Endpoint{Version: 1, RateLimit: store.RateLimit{PerSecond: 0.001}}
-	l.see(e, 8)
-	l.pausedUntil = laneBegan.Add(time.Minute) // an answer asked for it
-	l.see(e, 8)
-	if l.open(laneBegan) {
-		t.Error("the pause is over, though the endpoint has not changed")
-	}
-	l.nextTurn = laneBegan.Add(time.Hour)
-	l.see(store.Endpoint{Version: 2, RateLimit: store.RateLimit{PerSecond: 10}}, 8)
-	if !l.open(laneBegan) {
-		t.Error("the turn under the limit that was is waited for")
-	}
-}
-
-// TestAttemptGoesToWhatTheEndpointHasBecome: it is counted there.
-func TestAttemptGoesToWhatTheEndpointHasBecome(t *testing.T) {
-	t.Parallel()
-	ls := &lanes{engine: &engine{}, most: 8, fast: newSlots(8), slow: newSlots(8), all: map[queue.Endpoint]*lane{}}
-	l := ls.of(queue.Endpoint{ID: "ep"})
-	hangs := ls.admit(l)
-	hangs.see(store.Endpoint{Version: 1, URL: "https://a"})
-	hangs.ask()
-	var entered []*permit
-	for l.open(time.Now()) {
-		entered = append(entered, ls.admit(l))
-	}
-	for _, p := range entered {
-		p.see(store.Endpoint{Version: 2, URL: "https://b"})
-		p.ask()
-	}
-	if l.running != len(entered) || l.asking != len(entered) {
-		t.Errorf("%d counted, %d asking, of %d", l.running, l.asking, len(entered))
-	}
-	for _, p := range append(entered, hangs) {
-		p.end()
-	}
-	if l.running != 0 {
-		t.Errorf("%d running at the end", l.running)
 	}
 }

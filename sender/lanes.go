@@ -187,13 +187,12 @@ func (p *permit) ask() {
 }
 
 // slowDown leaves the slot to somebody else as soon as there is one for slow
-// attempts. It waits for that ahead of the lanes that have let attempts time out:
-// they hold up nobody.
+// attempts.
 func (p *permit) slowDown() {
 	p.mu.Lock()
 	taken := false
 	if p.slots == p.fast { // it has not ended
-		p.moves, taken = p.slow.takeAhead(p.move)
+		p.moves, taken = p.slow.take(p.move)
 	}
 	p.mu.Unlock()
 	if taken {

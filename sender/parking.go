@@ -40,12 +40,14 @@ func (ls *lanes) pump(l *lane) {
 			ls.wakeLater(l, now)
 			return
 		}
-		switch {
-		case now.Before(l.denied), l.mine(now) && !l.waits(now):
-			return // the tick asks, or looks, once more
-		case !l.mine(now), len(l.places) == 0:
+		if now.Before(l.denied) {
+			return // the tick asks once more
+		}
+		if !l.mine(now) || l.stale || len(l.places) == 0 && l.more {
 			ls.find(l)
-			return
+		}
+		if !l.mine(now) || len(l.places) == 0 {
+			return // who finds something, or the tick, goes on
 		}
 		from := ls.fast
 		if l.sick {
@@ -122,7 +124,7 @@ func (ls *lanes) find(l *lane) {
 		return
 	}
 	l.finding = true
-	if !l.claimed.IsZero() { // it has ended, and somebody else may have had it
+	if !l.claimed.IsZero() && !l.mine(time.Now()) { // somebody else may have had the claim
 		l.places, l.more = nil, true
 	}
 	ls.going.Go(func() {
@@ -166,7 +168,7 @@ func (ls *lanes) look(l *lane) (f found, err error) {
 	}
 	f.claimed = now.Add(claimHold - claimMargin)
 	ls.mu.Lock()
-	enough := len(l.places) > 0
+	enough := len(l.places) > 0 && !l.stale
 	ls.mu.Unlock()
 	if enough {
 		return f, nil
@@ -229,11 +231,12 @@ func (ls *lanes) add(l *lane, f found) {
 	}
 	l.claimed, l.denied = f.claimed, time.Time{}
 	if f.looked {
-		// What was parked meanwhile comes after them.
+		// What this process parked a moment ago comes after them.
 		l.places = slices.Concat(f.refs, slices.DeleteFunc(l.places, func(ref queue.Ref) bool {
 			return slices.Contains(f.refs, ref)
 		}))
-		l.more = f.more && len(f.refs) > 0
+		l.more, l.stale = f.more && len(f.refs) > 0, false
+		l.trim()
 		l.parked = len(l.places) > 0 || l.more || f.later || l.started > 0 || time.Since(l.unseen) < 2*findAge
 	}
 	ls.pump(l)
@@ -325,7 +328,7 @@ func (ls *lanes) renew(asked, held []queue.Endpoint, until time.Time) {
 		}
 		l.claimed, l.denied = until, time.Time{}
 		// Other processes park, too, and what they parked may go first.
-		l.more = true
+		l.stale = true
 		ls.pump(l)
 	}
 }

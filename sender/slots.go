@@ -3,30 +3,11 @@ package sender
 import "sync"
 
 // slots are a number of slots, given out in the order in which they were asked
-// for, in turn to those that wait ahead and to the others. They are safe for
-// concurrent use.
+// for. They are safe for concurrent use.
 type slots struct {
 	mu      sync.Mutex
 	free    int
-	waiting line
-	ahead   line
-	others  bool // it is their turn
-}
-
-// line is who waits, the first first. Those that have gone are still in it.
-type line []*waiter
-
-// next takes the first out of the line; nil if there is nobody.
-func (l *line) next() *waiter {
-	for len(*l) > 0 {
-		w := (*l)[0]
-		(*l)[0] = nil
-		*l = (*l)[1:]
-		if !w.gone {
-			return w
-		}
-	}
-	return nil
+	waiting []*waiter // those that have gone are still in it
 }
 
 // waiter waits for a slot.
@@ -38,12 +19,7 @@ type waiter struct {
 func newSlots(n int) *slots { return &slots{free: n} }
 
 // take takes a slot and reports true, or has granted called when there is one.
-func (s *slots) take(granted func()) (w *waiter, taken bool) { return s.takeIn(&s.waiting, granted) }
-
-// takeAhead is take for somebody for whom others wait.
-func (s *slots) takeAhead(granted func()) (w *waiter, taken bool) { return s.takeIn(&s.ahead, granted) }
-
-func (s *slots) takeIn(in *line, granted func()) (w *waiter, taken bool) {
+func (s *slots) take(granted func()) (w *waiter, taken bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.free > 0 {
@@ -51,7 +27,7 @@ func (s *slots) takeIn(in *line, granted func()) (w *waiter, taken bool) {
 		return nil, true
 	}
 	w = &waiter{granted: granted}
-	*in = append(*in, w)
+	s.waiting = append(s.waiting, w)
 	return w, false
 }
 
@@ -76,21 +52,17 @@ func (s *slots) leave() {
 func (s *slots) next() *waiter {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	first, second := &s.ahead, &s.waiting
-	if s.others {
-		first, second = second, first
+	for len(s.waiting) > 0 {
+		w := s.waiting[0]
+		s.waiting[0] = nil
+		s.waiting = s.waiting[1:]
+		if !w.gone {
+			w.gone = true
+			return w
+		}
 	}
-	s.others = !s.others
-	w := first.next()
-	if w == nil {
-		w = second.next()
-	}
-	if w == nil {
-		s.free++
-		return nil
-	}
-	w.gone = true
-	return w
+	s.free++
+	return nil
 }
 
 // giveUp ends the wait of w, and reports false if it was granted a slot.
