@@ -14,9 +14,13 @@ import (
 	"github.com/outhook/outhook/store"
 )
 
-// dialTimeout bounds the connection, and again the TLS handshake, of attempts
-// whose own timeout is longer, or which have ended.
-const dialTimeout = 15 * time.Second
+const (
+	// dialTimeout bounds the connection, and again the TLS handshake, of attempts
+	// whose own timeout is longer.
+	dialTimeout = 15 * time.Second
+	// maxUnread is how much of an answer over HTTP/2 may come before it is read.
+	maxUnread = 64 << 10
+)
 
 // TransportOptions are what [NewTransport] can be told beside the Config. The
 // zero value is what Outhook uses by itself.
@@ -66,8 +70,8 @@ var _ http.RoundTripper = (*Transport)(nil)
 
 // NewTransport returns a Transport that guards addresses as cfg says, for
 // Config.Transport or Config.TransportFor, by itself or wrapped. Of cfg it uses
-// Concurrency, DenyCIDRs and the fields UnsafeAllow…; the others may be missing
-// yet. The error joins a *FieldError for each fault of these and of o.
+// Concurrency, MaxResponseBody, DenyCIDRs and the fields UnsafeAllow…; the others
+// may be missing yet. The error joins a *FieldError for each fault of these and of o.
 func NewTransport(cfg Config, o TransportOptions) (*Transport, error) {
 	cfg = cfg.withDefaults()
 	var f faults
@@ -84,13 +88,13 @@ func NewTransport(cfg Config, o TransportOptions) (*Transport, error) {
 	}
 	plain := (&net.Dialer{KeepAlive: 30 * time.Second, Timeout: dialTimeout, Resolver: o.Resolver}).DialContext
 	t := &Transport{cfg: cfg, proxy: o.Proxy, direct: newHTTPTransport(cfg.Concurrency, o.TLS)}
-	t.direct.DialContext = plain
+	t.direct.DialContext = dialing(plain)
 	if cfg.guard != nil {
-		t.direct.DialContext = (&guard.Dialer{Guard: cfg.guard, Resolver: o.Resolver}).DialContext
+		t.direct.DialContext = dialing((&guard.Dialer{Guard: cfg.guard, Resolver: o.Resolver}).DialContext)
 	}
 	if o.Proxy != nil {
 		t.proxied = newHTTPTransport(cfg.Concurrency, o.TLS)
-		t.proxied.DialContext = plain
+		t.proxied.DialContext = dialing(plain)
 		t.proxied.Proxy = chosenProxy
 		t.proxied.OnProxyConnectResponse = proxyAnswer
 	}
@@ -106,9 +110,7 @@ func newHTTPTransport(concurrency int, own *tls.Config) *http.Transport {
 	}
 	config.MinVersion = max(config.MinVersion, tls.VersionTLS12)
 	return &http.Transport{
-		TLSClientConfig: config,
-		// net/http goes on with a connection whose attempt has ended, in case the
-		// next one can use it: the dialer's timeout and this one are its only end.
+		TLSClientConfig:     config,
 		TLSHandshakeTimeout: dialTimeout,
 		ForceAttemptHTTP2:   true,
 		HTTP2: &http.HTTP2Config{
@@ -116,7 +118,7 @@ func newHTTPTransport(concurrency int, own *tls.Config) *http.Transport {
 			// for every attempt to its host.
 			SendPingTimeout: 10 * time.Second, PingTimeout: 5 * time.Second,
 			// What a receiver may send before it is read; 4 MiB by default.
-			MaxReceiveBufferPerStream: 64 << 10, MaxReceiveBufferPerConnection: 256 << 10,
+			MaxReceiveBufferPerStream: maxUnread, MaxReceiveBufferPerConnection: 256 << 10,
 		},
 		MaxIdleConns:        max(1024, 4*concurrency),
 		MaxIdleConnsPerHost: concurrency,
@@ -140,6 +142,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		return nil, err
 	}
+	req = bounded(req, t.cfg.MaxResponseBody)
 	if proxy == nil {
 		return t.direct.RoundTrip(req)
 	}
