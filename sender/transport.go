@@ -155,7 +155,11 @@ func (t *Transport) route(req *http.Request) (*url.URL, error) {
 	if err := t.cfg.checkTarget(req.URL); err != nil || t.proxy == nil {
 		return nil, err
 	}
-	return t.proxy(req)
+	proxy, err := t.proxy(req)
+	if err != nil { // it may name the proxy, and its password
+		return nil, &net.OpError{Op: "proxyconnect", Err: err}
+	}
+	return proxy, nil
 }
 
 // CloseIdleConnections closes the connections that no request uses now.

@@ -374,7 +374,7 @@ func TestProxyThatIsNotAlwaysChosen(t *testing.T) {
 		Proxy: func(*http.Request) (*url.URL, error) {
 			switch calls.Add(1) % 3 {
 			case 0:
-				return nil, errors.New("no proxy is up")
+				return nil, errors.New("invalid proxy address http://user:hunter2@10.0.0.3")
 			case 1:
 				return p.url, nil
 			}
@@ -382,8 +382,8 @@ func TestProxyThatIsNotAlwaysChosen(t *testing.T) {
 		},
 	})
 	e := f.endpoint(store.Endpoint{URL: s.at("example.com")})
-	for i, want := range []store.ErrorClass{"", store.ErrorBlocked, store.ErrorOther, "", store.ErrorBlocked} {
-		if a := f.ping(e); a.ErrorClass != want {
+	for i, want := range []store.ErrorClass{"", store.ErrorBlocked, store.ErrorConnect, "", store.ErrorBlocked} {
+		if a := f.ping(e); a.ErrorClass != want || strings.Contains(a.Error, "10.0.0.3") {
 			t.Errorf("request %d: %s %q, want %q", i, a.ErrorClass, a.Error, want)
 		}
 	}
