@@ -131,3 +131,29 @@ func FuzzClean(f *testing.F) {
 		}
 	})
 }
+
+// What an endpoint was sent may come back in any part, in a form that only some
+// of its values have, and next to what begins alike.
+func TestSecretsOfAnEndpoint(t *testing.T) {
+	t.Parallel()
+	secrets := secretsOf(store.Endpoint{
+		URL: "https://example.com/in?token=hunter2hunter2&next=a%2Fb%20c%2Fd%2Fe&n=1",
+		Headers: http.Header{
+			"X-User": {"acme-corp"}, "X-Token": {"acme-corp-hunter2"}, "X-Quoted": {`pass"hunter2\`},
+		},
+		Secrets: []store.Secret{{Value: "whsec_hunter2"}},
+	})
+	for text, want := range map[string]string{
+		"/in/?token=hunter2hunter2&next=a%2Fb%20c%2Fd%2Fe&n=1": "/in/?[redacted]",
+		"?n=1&token=hunter2hunter2":                            "?n=1&token=[redacted]",
+		"to a/b c/d/e":                                         "to [redacted]",
+		"acme-corp-hunter2 of acme-corp":                       "[redacted] of [redacted]",
+		`malformed "pass\"hunter2\\"`:                          `malformed "[redacted]"`,
+		"whsec_hunter2":                                        "[redacted]",
+		"nothing":                                              "nothing",
+	} {
+		if got := hide(text, secrets...); got != want {
+			t.Errorf("hide(%q) = %q, want %q", text, got, want)
+		}
+	}
+}

@@ -3,7 +3,9 @@ package sender
 import (
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -87,27 +89,45 @@ func hide(text string, secrets ...string) string {
 	return text
 }
 
-// shortestCredential: a shorter value of an endpoint's header is too likely to
-// be part of an innocent text.
+// shortestCredential: a shorter value of an endpoint's header or query is too
+// likely to be part of an innocent text.
 const shortestCredential = 8
 
-// secretsOf returns what must not be recorded of an endpoint: its secrets, and
-// the values of its headers, whole and without what is before a space, as in
-// "Bearer …".
+// secretsOf returns what must not be recorded of an endpoint: its secrets, the
+// values of its headers, whole and without what is before a space, as in
+// "Bearer …", and its URL's query with the values in it, which redirects repeat.
+// The longest come first: one may begin as another does.
 func secretsOf(endpoint store.Endpoint) []string {
 	values := make([]string, 0, len(endpoint.Secrets))
 	for _, secret := range endpoint.Secrets {
 		values = append(values, secret.Value)
 	}
-	for _, of := range endpoint.Headers {
-		for _, value := range of {
-			for _, value := range []string{value, value[strings.LastIndexByte(value, ' ')+1:]} {
-				if len(value) >= shortestCredential {
-					values = append(values, value)
-				}
+	add := func(candidates ...string) {
+		for _, value := range candidates {
+			if len(value) < shortestCredential {
+				continue
+			}
+			values = append(values, value)
+			if quoted := strconv.Quote(value); len(quoted) > len(value)+2 { // as errors of net/http show it
+				values = append(values, quoted[1:len(quoted)-1])
 			}
 		}
 	}
+	for _, of := range endpoint.Headers {
+		for _, value := range of {
+			add(value, value[strings.LastIndexByte(value, ' ')+1:])
+		}
+	}
+	_, query, _ := strings.Cut(endpoint.URL, "?")
+	add(query)
+	for pair := range strings.SplitSeq(query, "&") {
+		_, value, _ := strings.Cut(pair, "=")
+		plain, err := url.QueryUnescape(value)
+		if add(value); err == nil && plain != value {
+			add(plain)
+		}
+	}
+	slices.SortFunc(values, func(a, b string) int { return len(b) - len(a) })
 	return values
 }
 
