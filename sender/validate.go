@@ -23,6 +23,7 @@ const (
 	maxURL         = 2048
 	maxEventTypes  = 100
 	maxHeaders     = 50
+	maxHeaderName  = 256
 	maxHeaderValue = 4096
 	maxSecrets     = 10
 	maxText        = 1024
@@ -33,7 +34,7 @@ const (
 	idBound          = "1 to 128 printable ASCII characters, without a space and without a '.'"
 	tenantBound      = "1 to 256 bytes of UTF-8 without control characters, and not \"*\""
 	typeBound        = "1 to 128 characters: words of letters, digits, '_' and '-', joined by '.'"
-	headerNameBound  = "a header name (RFC 9110, 5.1)"
+	headerNameBound  = "a header name of at most 256 characters (RFC 9110, 5.1)"
 	headerValueBound = "1 to 4096 bytes of UTF-8 without control characters (RFC 9110, 5.5)"
 )
 
@@ -101,7 +102,7 @@ func validText(text string) bool {
 }
 
 func validHeaderName(name string) bool {
-	return name != "" && !strings.ContainsFunc(name, func(r rune) bool {
+	return within(len(name), 1, maxHeaderName) && !strings.ContainsFunc(name, func(r rune) bool {
 		return r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("!#$%&'*+-.^_`|~", r)
 	})
 }
@@ -119,9 +120,10 @@ var protocolHeaders = []string{
 }
 
 // protocolHeader reports whether name is never free. The names of Standard
-// Webhooks are reserved under every scheme: a receiver trusts them.
+// Webhooks are reserved under every scheme: a receiver trusts them. To receivers
+// that get headers as variables (RFC 3875, 4.1.18) '_' is '-'.
 func protocolHeader(name string) bool {
-	name = http.CanonicalHeaderKey(name)
+	name = http.CanonicalHeaderKey(strings.ReplaceAll(name, "_", "-"))
 	return slices.Contains(protocolHeaders, name) ||
 		strings.HasPrefix(name, "Webhook-") || strings.HasPrefix(name, "Svix-")
 }
@@ -219,7 +221,7 @@ func validateHeaders(f *faults, header http.Header, reserved func(name string) b
 	f.check(values <= maxHeaders, "Endpoint.Headers", fmt.Sprintf("%d headers", values),
 		fmt.Sprintf("at most %d", maxHeaders))
 	for _, name := range slices.Sorted(maps.Keys(header)) {
-		field := fmt.Sprintf("Endpoint.Headers[%s]", name)
+		field := fmt.Sprintf("Endpoint.Headers[%s]", clean(name, maxHeaderName))
 		switch {
 		case !validHeaderName(name):
 			f.add(field, "is no header name", headerNameBound)
