@@ -59,6 +59,9 @@ func (c Config) validateURL(f *faults, raw string) {
 	if u.User != nil {
 		f.add(field, "has a user name", "without one: put credentials into Headers[Authorization]")
 	}
+	if strings.Contains(u.RawQuery, " ") {
+		f.add(field, "has a space in its query", "with %20 instead: it is sent as it is, and would end the target of the request")
+	}
 	if u.Fragment != "" {
 		f.add(field, "has a fragment", "without one: it would not be sent")
 	}

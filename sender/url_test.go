@@ -55,7 +55,7 @@ func validateDefault(raw string) error {
 func TestURLs(t *testing.T) {
 	t.Parallel()
 	t.Logf("%d refused and %d good URLs", len(refusedURLs), len(goodURLs))
-	for _, raw := range append(refusedURLs, "", " https://example.com", "https://exa mple.com", "https://example.com\n", "https://127.0.0.1\t", "https://a\x00b.com") {
+	for _, raw := range append(refusedURLs, "", " https://example.com", "https://exa mple.com", "https://example.com\n", "https://127.0.0.1\t", "https://a\x00b.com", "https://example.com/?a HTTP/1.0") {
 		var field *FieldError
 		if err := validateDefault(raw); !errors.As(err, &field) || !errors.Is(err, ErrInvalid) || field.Field != "Endpoint.URL" {
 			t.Errorf("%q: %v, want a FieldError", raw, err)
