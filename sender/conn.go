@@ -31,7 +31,9 @@ const (
 // logger, for each that it does not know.
 type stranger struct {
 	net.Conn
-	left atomic.Int64
+	left   atomic.Int64
+	open   *atomic.Int64 // the transport's connections
+	closed atomic.Bool
 }
 
 var errTooMuch = &classError{store.ErrorProtocol, errors.New("the other side sent more than an answer")}
@@ -39,20 +41,30 @@ var errTooMuch = &classError{store.ErrorProtocol, errors.New("the other side sen
 func (s *stranger) Read(p []byte) (int, error) {
 	n, err := s.Conn.Read(p)
 	if s.left.Add(-int64(n)) < 0 {
-		_ = s.Conn.Close()
+		_ = s.Close()
 		return 0, errTooMuch
 	}
 	return n, err
+}
+
+func (s *stranger) Close() error {
+	if !s.closed.Swap(true) {
+		s.open.Add(-1)
+	}
+	return s.Conn.Close()
 }
 
 type dialFunc = func(ctx context.Context, network, address string) (net.Conn, error)
 
 type dialEnd struct{}
 
-// dialing returns dial with connections that are bounded: they end soon after the
+// dialing has t dial with connections that are bounded: they end soon after the
 // request that began them, if until then they serve none. net/http would go on
-// with them, and a receiver that lets each attempt time out would hold many.
-func dialing(dial dialFunc) dialFunc {
+// with them, and a receiver that lets each attempt time out would hold many. Nor
+// does it count idle connections of HTTP/2 in MaxIdleConns, and keeps one for each
+// host: of twice as many connections, all that are idle are closed.
+func dialing(t *http.Transport, dial dialFunc) dialFunc {
+	var open atomic.Int64
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		end, bounded := ctx.Value(dialEnd{}).(time.Time)
 		if bounded {
@@ -67,8 +79,11 @@ func dialing(dial dialFunc) dialFunc {
 		if bounded {
 			_ = conn.SetDeadline(end)
 		}
-		s := &stranger{Conn: conn}
+		s := &stranger{Conn: conn, open: &open}
 		s.left.Store(handshakeAllowance)
+		if open.Add(1) > 2*int64(t.MaxIdleConns) {
+			t.CloseIdleConnections()
+		}
 		return s, nil
 	}
 }

@@ -114,3 +114,33 @@ func TestConnectionsOutliveTheirFirstAttempt(t *testing.T) {
 		t.Errorf("%s %q, reused %v", a.ErrorClass, a.Error, a.ConnReused)
 	}
 }
+
+// Each host keeps one connection of HTTP/2, and hosts are as many as a tenant
+// likes.
+func TestIdleConnectionsOfManyHosts(t *testing.T) {
+	t.Parallel()
+	const idle, hosts = 2, 20
+	f, a := newFixture(t), newAuthority(t)
+	transport := sender.NewTransportOfFew(idle)
+	t.Cleanup(transport.CloseIdleConnections)
+	transport.TLSClientConfig = &tls.Config{RootCAs: a.pool}
+	f.cfg.Transport = transport
+	ended := make(chan struct{}, hosts)
+	for range hosts {
+		s := newStranger(t, a.http2(), func(v *visit) {
+			says(func(stream uint32) string { return frame(frameHeaders, endHeaders|endStream, stream, "\x88") })(v)
+			ended <- struct{}{}
+		})
+		if a := f.ping(f.endpoint(store.Endpoint{URL: "https://" + s.addr()})); !a.Succeeded {
+			t.Fatalf("%s %q", a.ErrorClass, a.Error)
+		}
+	}
+	soon := time.After(10 * time.Second) // net/http itself closes them after 15 s, since they answer no PING
+	for range hosts - 2*idle {
+		select {
+		case <-ended:
+		case <-soon:
+			t.Fatal("more connections are open")
+		}
+	}
+}

@@ -88,13 +88,13 @@ func NewTransport(cfg Config, o TransportOptions) (*Transport, error) {
 	}
 	plain := (&net.Dialer{KeepAlive: 30 * time.Second, Timeout: dialTimeout, Resolver: o.Resolver}).DialContext
 	t := &Transport{cfg: cfg, proxy: o.Proxy, direct: newHTTPTransport(cfg.Concurrency, o.TLS)}
-	t.direct.DialContext = dialing(plain)
+	t.direct.DialContext = dialing(t.direct, plain)
 	if cfg.guard != nil {
-		t.direct.DialContext = dialing((&guard.Dialer{Guard: cfg.guard, Resolver: o.Resolver}).DialContext)
+		t.direct.DialContext = dialing(t.direct, (&guard.Dialer{Guard: cfg.guard, Resolver: o.Resolver}).DialContext)
 	}
 	if o.Proxy != nil {
 		t.proxied = newHTTPTransport(cfg.Concurrency, o.TLS)
-		t.proxied.DialContext = dialing(plain)
+		t.proxied.DialContext = dialing(t.proxied, plain)
 		t.proxied.Proxy = chosenProxy
 		t.proxied.OnProxyConnectResponse = proxyAnswer
 	}
