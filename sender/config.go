@@ -201,7 +201,8 @@ type Config struct {
 	DenyCIDRs []netip.Prefix
 
 	// Logger gets what is worth knowing to an operator; no secret, payload or
-	// answer is ever logged.
+	// answer is ever logged. net/http prints through the standard logger when a
+	// receiver sends what nobody asked for, with up to 4 KB of it: log.SetOutput.
 	// Defaults to no logging.
 	Logger *slog.Logger
 
