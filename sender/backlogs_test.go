@@ -34,6 +34,11 @@ func TestBacklogsAreCountedOnceASecond(t *testing.T) {
 		take("a", 1, false, 3)
 		b.giveBack("a", 1)
 		take("a", 1, true, 3)
+		<-time.After(backlogAge)
+		pending = 10
+		take("a", 1, false, 4)
+		b.giveBack("a", 5) // of before the count
+		take("a", 1, false, 4)
 	})
 }
 

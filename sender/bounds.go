@@ -100,12 +100,13 @@ func (b *backlogs) learn(tenant string, pending int, err error) {
 	b.of[tenant] = known
 }
 
-// giveBack undoes take, if what was taken was not accepted.
+// giveBack undoes take, if what was taken was not accepted. A count since then
+// has undone it already.
 func (b *backlogs) giveBack(tenant string, n int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if known, ok := b.of[tenant]; ok {
-		known.accepted -= n
+		known.accepted = max(0, known.accepted-n)
 		b.of[tenant] = known
 	}
 }
