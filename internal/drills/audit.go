@@ -36,6 +36,7 @@ type result struct {
 	bound                      int // requests under way at the faults
 	settled                    time.Duration
 	problems                   []string // none: it passed
+	notes                      []string
 }
 
 // ledger collects it, after all processes have ended.
@@ -223,6 +224,9 @@ func (r result) print(name string) {
 	number := func(n int) string { return fmt.Sprint(n) }
 	fmt.Printf(row, name, number(r.accepted), number(r.received), number(r.failed), number(r.lost), number(r.stranded),
 		number(r.duplicates), number(r.bound), fmt.Sprintf("%.1f s", r.settled.Seconds()), verdict)
+	for _, note := range r.notes {
+		fmt.Printf("    (%s)\n", note)
+	}
 	for _, problem := range r.problems {
 		fmt.Printf("    %s\n", problem)
 	}

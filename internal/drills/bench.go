@@ -45,7 +45,10 @@ type bench struct {
 	children []*child
 
 	began   time.Time // of the events, where a drill needs to know
+	faulted time.Time // just before the first fault, likewise
+	healed  time.Time // when it was over
 	mounted string    // a disk of the drill's own; empty in most
+	notes   []string  // to be printed below the drill's row
 
 	killed   map[string]bool // the processes that were
 	inFlight int             // requests at the moments of faults that killed nobody
@@ -359,6 +362,11 @@ func (b *bench) pending() (n int, err error) {
 
 func (b *bench) logf(format string, args ...any) {
 	fmt.Fprintf(b.log, "%s %s\n", time.Now().Format("15:04:05.000"), fmt.Sprintf(format, args...))
+}
+
+// notef has the line printed below the drill's row.
+func (b *bench) notef(format string, args ...any) {
+	b.notes = append(b.notes, fmt.Sprintf(format, args...))
 }
 
 // close ends everything that the drill started.

@@ -32,7 +32,7 @@ type drill struct {
 // faultPatience bounds the fault itself: a drill that hangs has failed.
 const faultPatience = 10 * time.Minute
 
-var drills = slices.Concat(processDrills, senderDrills, redisDrills, databaseDrills, otherDrills)
+var drills = slices.Concat(processDrills, senderDrills, redisDrills, databaseDrills, endpointDrills, otherDrills)
 
 // options are what the whole run shares.
 type options struct {
@@ -162,5 +162,6 @@ func (b *bench) hold(d drill) (result, error) {
 	if d.more != nil {
 		r.problems = append(r.problems, d.more(b, l)...)
 	}
+	r.notes = b.notes
 	return r, nil
 }

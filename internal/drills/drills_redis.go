@@ -25,20 +25,24 @@ func flushRedis(b *bench) error {
 	if err != nil {
 		return err
 	}
-	direct := b.direct()
-	defer direct.Close()
 	for range times {
 		if err := b.wait(time.Second, 4*time.Second); err != nil {
 			return err
 		}
-		if err := b.atFault("FLUSHALL"); err != nil {
-			return err
-		}
-		if err := direct.FlushAll(b.ctx).Err(); err != nil {
+		if err := b.flushAll(); err != nil {
 			return err
 		}
 	}
 	return b.sent(sender)
+}
+
+func (b *bench) flushAll() error {
+	direct := b.direct()
+	defer direct.Close()
+	if err := b.atFault("FLUSHALL"); err != nil {
+		return err
+	}
+	return direct.FlushAll(b.ctx).Err()
 }
 
 // direct is a client that goes past the proxy.

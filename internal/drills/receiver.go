@@ -25,7 +25,7 @@ type arrival struct {
 	From     string // the process that made it
 	At       time.Time
 	// Status is the answer that it got, or would have got if the sender had
-	// waited for it.
+	// waited for it: 504 where none would have come.
 	Status int
 	Forged bool
 }
@@ -39,6 +39,8 @@ type behaviour struct {
 	FailEvery int
 	// Refuse closes the port.
 	Refuse bool
+	// Hang is the endpoint that accepts requests and never answers.
+	Hang string
 }
 
 // counts say where the receiver stands.
@@ -104,6 +106,9 @@ func (r *receiver) hook(w http.ResponseWriter, req *http.Request) {
 		return // the sender died before it had sent everything
 	}
 	status, delay := r.begin(req, body)
+	if status == http.StatusGatewayTimeout {
+		<-req.Context().Done() // the sender waits no longer
+	}
 	pause(req.Context(), delay)
 	r.mu.Lock()
 	r.inFlight--
@@ -127,6 +132,9 @@ func (r *receiver) begin(req *http.Request, body []byte) (status int, delay time
 	}
 	if a.Forged {
 		a.Status = http.StatusUnauthorized
+	}
+	if a.Endpoint == r.behaviour.Hang {
+		a.Status = http.StatusGatewayTimeout
 	}
 	r.arrivals = append(r.arrivals, a)
 	r.inFlight++

@@ -29,6 +29,7 @@ type sending struct {
 	todo   []int // numbers of the events that are not yet acknowledged
 	first  int
 	count  int
+	step   int
 	rate   int
 	ways   int
 	// inTx sends in a transaction with a row of the host's own, which ends in a
@@ -52,6 +53,7 @@ func send(ctx context.Context, args []string) error {
 	name := flags.String("name", "send", "of this process")
 	flags.IntVar(&p.first, "first", 0, "number of the first event")
 	flags.IntVar(&p.count, "count", 1, "number of events")
+	flags.IntVar(&p.step, "step", 1, "from one number to the next")
 	flags.IntVar(&p.rate, "rate", 0, "events a second; 0 is as fast as it goes")
 	flags.IntVar(&p.ways, "ways", 16, "events at once")
 	flags.BoolVar(&p.inTx, "in-tx", false, "send in a transaction of the host's")
@@ -114,7 +116,7 @@ func (p *sending) openAcks(name string) (err error) {
 	for lines.Scan() {
 		acked[lines.Text()] = true
 	}
-	for n := p.first; n < p.first+p.count; n++ {
+	for n := p.first; n < p.first+p.count*p.step; n += p.step {
 		if !acked[eventID(n)] {
 			p.todo = append(p.todo, n)
 		}
@@ -122,7 +124,7 @@ func (p *sending) openAcks(name string) (err error) {
 	return lines.Err()
 }
 
-// run sends all events.
+// run sends all events, or those that are accepted before it is asked to end.
 func (p *sending) run(ctx context.Context) error {
 	var (
 		all    sync.WaitGroup
@@ -135,7 +137,11 @@ func (p *sending) run(ctx context.Context) error {
 				if p.rate > 0 && !pause(ctx, time.Until(began.Add(time.Duration(n)*time.Second/time.Duration(p.rate)))) {
 					return
 				}
-				if err := p.one(ctx, p.todo[n]); err != nil {
+				err := p.one(ctx, p.todo[n])
+				if ctx.Err() != nil {
+					return
+				}
+				if err != nil {
 					failed <- err
 					return
 				}

@@ -34,6 +34,8 @@ type setup struct {
 	Concurrency int
 	Retry       retry.Schedule
 	Timeout     time.Duration
+	// SweepInterval is the default one in most drills: zero.
+	SweepInterval time.Duration
 }
 
 const eventType = "drill.held"
@@ -116,6 +118,7 @@ func (h *host) config(name string) sender.Config {
 		Store: h.store, Redis: h.redis,
 		Profile:          sender.Profile{Retry: h.Retry, Timeout: h.Timeout},
 		Concurrency:      h.Concurrency,
+		SweepInterval:    h.SweepInterval,
 		MaxResponseBody:  -1,
 		UserAgent:        name,
 		UnsafeAllowLocal: true,
