@@ -20,6 +20,9 @@ const (
 	// Config.MaxResponseBody: the header, what is drained, and what may come
 	// before it is read.
 	answerAllowance = 16<<10 + drainLimit + maxUnread + 16<<10
+	// savedAllowances is how many of them a connection can have left: HTTP/2 has
+	// several requests on one.
+	savedAllowances = 100
 	// lateDial is how long a dial, with its handshake, goes on after the deadline
 	// of the request that began it.
 	lateDial = time.Second
@@ -98,7 +101,10 @@ func bounded(req *http.Request, maxBody int) *http.Request {
 	return req.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) {
 		if s := strangerOf(info.Conn); s != nil {
 			_ = s.SetDeadline(time.Time{})
-			s.left.Add(allowance)
+			// What earlier answers left is not saved up for ever.
+			if most := savedAllowances * allowance; s.left.Add(allowance) > most {
+				s.left.Store(most)
+			}
 		}
 	}}))
 }

@@ -55,8 +55,9 @@ func newLanes(ctx context.Context, e *engine) *lanes {
 // permit is a place in a lane and a slot: what an attempt needs.
 type permit struct {
 	*lanes
-	lane *lane
-	life int // of the lane
+	lane   *lane
+	life   int  // of the lane
+	parked bool // what it is for was
 
 	mu    sync.Mutex  // guards what is below
 	slots *slots      // that the slot is one of; nil once it has ended

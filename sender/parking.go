@@ -36,17 +36,21 @@ const (
 func (ls *lanes) pump(l *lane) {
 	for !ls.closed && l.parked && !l.queued {
 		now := time.Now()
+		if now.Before(l.denied) {
+			return // the tick asks once more
+		}
+		if !l.mine(now) {
+			ls.find(l) // it claims the endpoint, before a sweeper takes what waits for lost
+			return
+		}
 		if !l.open(now) {
 			ls.wakeLater(l, now)
 			return
 		}
-		if now.Before(l.denied) {
-			return // the tick asks once more
-		}
-		if !l.mine(now) || l.stale || len(l.places) == 0 && l.more {
+		if l.stale || len(l.places) == 0 && l.more {
 			ls.find(l)
 		}
-		if !l.mine(now) || len(l.places) == 0 {
+		if len(l.places) == 0 {
 			return // who finds something, or the tick, goes on
 		}
 		from := ls.fast
@@ -82,7 +86,7 @@ func (ls *lanes) granted(l *lane, from *slots) {
 func (ls *lanes) begin(l *lane, from *slots) {
 	ref := l.pop()
 	p := ls.admit(l)
-	p.slots = from
+	p.slots, p.parked = from, true
 	l.started++
 	ls.going.Go(func() {
 		defer ls.finished(l)

@@ -158,12 +158,14 @@ func (w *worker) work(ctx context.Context, ref queue.Ref, p *permit) error {
 				return err
 			}
 		}
+		parked := p.parked
 		wait, err := w.attemptIfDue(ctx, ref, p)
 		p = nil
 		if !errors.Is(err, errNotDue) {
 			return err
 		}
-		if wait > queue.MaxEarly {
+		// What was parked has no task that would keep other processes from it.
+		if wait > queue.MaxEarly || parked {
 			return &queue.Again{Wait: wait, Err: errNotDue}
 		}
 		if !w.sleep(ctx, wait) {
