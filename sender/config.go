@@ -129,7 +129,8 @@ type Config struct {
 	MaxPayload int
 
 	// MaxResponseBody is how much of an answer's body is recorded, in bytes, up
-	// to 1 MiB. The special value -1 records none.
+	// to 1 MiB, of what comes within 2 s after the status. The special value -1
+	// records none.
 	// Defaults to 16 KiB.
 	MaxResponseBody int
 

@@ -65,6 +65,13 @@
 //
 // Redirects are not followed. A profile's Judge changes the table.
 //
+// An attempt is one request on the wire. Its timeout covers all of it; once the
+// status is there, it stands, and the body has two seconds more within the timeout:
+// what has not come by then, or is more than Config.MaxResponseBody, is left, and
+// Attempt.ResponseTruncated says so. A header has up to 16 KiB. What an attempt
+// takes of memory is bounded, whatever the other side sends; GOMEMLIMIT bounds what
+// many of them leave to the garbage collector.
+//
 // # Endpoints that fail
 //
 // Once a delivery is exhausted its endpoint is failing ([HookEndpointFailing]),
