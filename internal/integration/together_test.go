@@ -161,7 +161,7 @@ func TestTogetherAloneIsOneStatement(t *testing.T) {
 		begins string
 		make   func() error
 	}{
-		{"WITH event AS (INSERT INTO outhook_events (tenant, id, type, payload, content_type, created_at) VALUES ($1", func() error {
+		{"WITH event AS (INSERT INTO outhook_events (tenant, id, type, payload, content_type, hops, created_at) VALUES ($1", func() error {
 			return s.CreateEvent(t.Context(), event, deliveries)
 		}},
 		{"WITH changed AS (UPDATE outhook_deliveries SET state = $1", func() error {
