@@ -34,9 +34,10 @@ type Config struct {
 	// lose everything, and is never closed by Outhook. The host closes it only
 	// after RunWorkers has returned: asynq panics in a goroutine of its own when
 	// the client is closed under it, which ends the process. Outhook uses the
-	// keys "asynq:*" in it; its maxmemory-policy should be noeviction. go-redis
-	// prints failures to connect through a logger of its own: redis.SetLogger.
-	// Set its ContextTimeoutEnabled, without which it ignores deadlines.
+	// keys "asynq:*" and "outhook:*" in it; its maxmemory-policy should be
+	// noeviction. go-redis prints failures to connect through a logger of its
+	// own: redis.SetLogger. Set its ContextTimeoutEnabled, without which it
+	// ignores deadlines.
 	Redis redis.UniversalClient
 
 	// Profile serves the endpoints that name none. Its zero fields have the
