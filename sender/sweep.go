@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/outhook/outhook/internal/queue"
@@ -35,9 +36,13 @@ const (
 	// sweepIdlePages is how many pages without a find end a sweep. What is parked
 	// counts for a quarter: it can lie in front of everything else for days.
 	sweepIdlePages = 4
+	// sweepWait is how long another sweeper is waited for that is at the same page,
+	// at least, and sweepWaits how often.
+	sweepWait  = 20 * time.Millisecond
+	sweepWaits = 50
 )
 
-func newSweeper(e *engine) *sweeper { return &sweeper{engine: e, owner: newID("swp_")} }
+func newSweeper(e *engine) *sweeper { return &sweeper{engine: e, owner: newID(sweeperID)} }
 
 // run sweeps at every interval until ctx is done.
 func (s *sweeper) run(ctx context.Context) {
@@ -66,7 +71,8 @@ func (s *sweeper) run(ctx context.Context) {
 // sweep looks through what is overdue, from where the last sweep stopped, and
 // at most once round. It returns how many deliveries it gave a task.
 func (s *sweeper) sweep(ctx context.Context) (added int, err error) {
-	ends := 0 // of the list, that were reached
+	ends := 0  // of the list, that were reached
+	waits := 0 // for another sweeper
 	if s.cursor == "" {
 		ends++
 	}
@@ -81,6 +87,13 @@ func (s *sweeper) sweep(ctx context.Context) (added int, err error) {
 		}
 		if p.added == 0 {
 			idle += sweepPage - p.parked*3/4
+		}
+		if p.busy {
+			// What the other leaves of the page is seen when it has ended.
+			if waits++; waits > sweepWaits || !rest(ctx, sweepWait+rand.N(sweepWait)) {
+				return added, nil // the next sweep goes on from here
+			}
+			continue
 		}
 		if p.next == "" {
 			ends++
@@ -106,7 +119,7 @@ func (s *sweeper) page(ctx context.Context) (p swept, err error) {
 	if err != nil {
 		return swept{}, err
 	}
-	claimed, err := s.claim(ctx, refs, indexes)
+	claimed, busy, err := s.claim(ctx, refs, indexes)
 	if err != nil {
 		return swept{}, err
 	}
@@ -124,22 +137,37 @@ func (s *sweeper) page(ctx context.Context) (p swept, err error) {
 	// At once: a lane that is full needs it for what it parks of them. If this fails
 	// it ends by itself.
 	_ = s.queue.Unclaim(ctx, s.owner, claimed)
-	return swept{added: result.added, parked: len(indexes) - len(lost), next: page.Next}, result.err
+	return swept{added: result.added, parked: len(indexes) - len(lost), busy: busy, next: page.Next}, result.err
 }
 
 // swept is what came of a page.
 type swept struct {
-	added  int // that were lost
-	parked int // that a process starts when their endpoint takes more
+	added  int  // that were lost
+	parked int  // that a process starts when their endpoint takes more
+	busy   bool // another sweeper is at it
 	next   string
 }
 
 // claim claims the endpoints of the deliveries without a task, and returns those
-// that no process has: none starts without a task what is given one here.
-func (s *sweeper) claim(ctx context.Context, refs []queue.Ref, indexes []int) ([]queue.Endpoint, error) {
+// that no process has: none starts without a task what is given one here. It
+// reports whether another sweeper has one of the others, or had a moment ago.
+func (s *sweeper) claim(ctx context.Context, refs []queue.Ref, indexes []int) (claimed []queue.Endpoint, busy bool, err error) {
 	of := map[queue.Endpoint]bool{}
 	for _, i := range indexes {
 		of[refs[i].Of()] = true
 	}
-	return s.queue.Claim(ctx, s.owner, slices.Collect(maps.Keys(of)), claimHold)
+	claimed, err = s.queue.Claim(ctx, s.owner, slices.Collect(maps.Keys(of)), claimHold)
+	if err != nil || len(claimed) == len(of) {
+		return claimed, false, err
+	}
+	for _, e := range claimed {
+		delete(of, e)
+	}
+	owners := s.queue.Owners(ctx, slices.Collect(maps.Keys(of)))
+	return claimed, len(owners) < len(of) || slices.ContainsFunc(owners, isSweeper), nil
 }
+
+// sweeperID begins the names of sweepers.
+const sweeperID = "swp_"
+
+func isSweeper(owner string) bool { return strings.HasPrefix(owner, sweeperID) }

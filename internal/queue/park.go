@@ -76,6 +76,21 @@ func (q *Queue) Unclaim(ctx context.Context, owner string, endpoints []Endpoint)
 	return nil
 }
 
+// Owners returns who has claimed the endpoints, as far as Redis knows and tells.
+func (q *Queue) Owners(ctx context.Context, endpoints []Endpoint) []string {
+	var owners []string
+	_ = q.eachShard(endpoints, func(_ []Endpoint, keys []string) error {
+		values, err := q.opts.Redis.MGet(ctx, keys...).Result()
+		for _, value := range values {
+			if owner, ok := value.(string); ok {
+				owners = append(owners, owner)
+			}
+		}
+		return err
+	})
+	return owners
+}
+
 // eachShard calls do with the endpoints of each shard and the keys of their
 // claims: in a cluster the keys of one call must be in one place.
 func (q *Queue) eachShard(endpoints []Endpoint, do func(of []Endpoint, keys []string) error) error {
