@@ -76,9 +76,7 @@ func (ls *lanes) enter(ctx context.Context, ref queue.Ref) (*permit, error) {
 	}
 	if sick {
 		if !ls.probe.tryTake() {
-			p.putBack(ref)
-			p.end()
-			return nil, errParked
+			return nil, p.parkAgain(ref)
 		}
 		p.slots = ls.probe
 		return p, nil
@@ -89,9 +87,7 @@ func (ls *lanes) enter(ctx context.Context, ref queue.Ref) (*permit, error) {
 	}
 	p.slots = ls.fast
 	if p.blocked() { // since it waited
-		p.putBack(ref)
-		p.end()
-		return nil, errParked
+		return nil, p.parkAgain(ref)
 	}
 	return p, nil
 }
@@ -240,6 +236,13 @@ func (p *permit) putBack(ref queue.Ref) {
 	p.lanes.mu.Lock()
 	defer p.lanes.mu.Unlock()
 	p.lane.put(ref, true)
+}
+
+// parkAgain parks the delivery as the first to go, and gives the permit back.
+func (p *permit) parkAgain(ref queue.Ref) error {
+	p.putBack(ref)
+	p.end()
+	return errParked
 }
 
 // end gives the permit back.

@@ -50,16 +50,30 @@ func (h lateEnqueues) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	}
 }
 
-// TestNobodyIsSentToTwice: three processes with all they can do, some deliveries
-// without a wake-up of their own.
-func TestNobodyIsSentToTwice(t *testing.T) {
-	t.Parallel()
-	f := newFixture(t)
+// crowd has few attempts made at once, and enqueues that are late.
+func (f *fixture) crowd() {
 	f.cfg.Concurrency, f.cfg.EndpointConcurrency = 4, 2
 	f.cfg.Logger = nil
 	late := f.redis.Client()
 	late.AddHook(lateEnqueues{100 * time.Millisecond})
 	f.cfg.Redis = late
+}
+
+// nonePending waits until every delivery of the tenant has ended.
+func (f *fixture) nonePending() {
+	f.t.Helper()
+	f.eventually(func() bool {
+		n, err := store.CountPending(f.ctx, f.store.Store, tenant, 1)
+		return err == nil && n == 0
+	})
+}
+
+// TestNobodyIsSentToTwice: three processes with all they can do, some deliveries
+// without a wake-up of their own.
+func TestNobodyIsSentToTwice(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.crowd()
 	g := newGauge(t, func(http.ResponseWriter, *http.Request) {
 		<-time.After(time.Duration(5+rand.IntN(100)) * time.Millisecond)
 	})
@@ -89,10 +103,7 @@ func TestNobodyIsSentToTwice(t *testing.T) {
 		})
 	}
 	all.Wait()
-	f.eventually(func() bool {
-		n, err := store.CountPending(f.ctx, f.store.Store, tenant, 1)
-		return err == nil && n == 0
-	})
+	f.nonePending()
 	requests, events, _ := g.got()
 	if want := 2 * int(sent.Load()); requests != want {
 		t.Errorf("%d requests for %d deliveries of %d events", requests, want, events)
@@ -104,11 +115,7 @@ func TestNobodyIsSentToTwice(t *testing.T) {
 func TestNobodyIsSentToTwiceBySweepAndFind(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	f.cfg.Concurrency, f.cfg.EndpointConcurrency = 4, 2
-	f.cfg.Logger = nil
-	late := f.redis.Client()
-	late.AddHook(lateEnqueues{100 * time.Millisecond})
-	f.cfg.Redis = late
+	f.crowd()
 	g := newGauge(t, func(http.ResponseWriter, *http.Request) { <-time.After(30 * time.Millisecond) })
 	f.endpoint(store.Endpoint{URL: g.URL})
 	s := f.unwoken()
@@ -120,10 +127,7 @@ func TestNobodyIsSentToTwiceBySweepAndFind(t *testing.T) {
 	for range 3 {
 		f.work()
 	}
-	f.eventually(func() bool {
-		n, err := store.CountPending(f.ctx, f.store.Store, tenant, 1)
-		return err == nil && n == 0
-	})
+	f.nonePending()
 	requests, events, _ := g.got()
 	if requests != 500 {
 		t.Errorf("%d requests for %d events", requests, events)

@@ -319,17 +319,24 @@ func TestRetryAfterPausesTheEndpoint(t *testing.T) {
 	}
 }
 
+// hanging works on n deliveries to an endpoint that hangs, until so many of them
+// hang as it gets at once.
+func (f *fixture) hanging(n int) (e store.Endpoint, dead *gauge, hangs int) {
+	f.t.Helper()
+	f.cfg.Profile.Timeout = 30 * time.Second
+	f.cfg.ShutdownTimeout = time.Second
+	dead = newGauge(f.t, hang(f.t))
+	e = f.endpoint(store.Endpoint{URL: dead.URL})
+	f.work()
+	f.sendMany(n, "a.b")
+	return e, dead, f.taken(dead)
+}
+
 // TestChangedURLIsTriedAtOnce: what hangs at the old one is not waited for.
 func TestChangedURLIsTriedAtOnce(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	f.cfg.Profile.Timeout = 30 * time.Second
-	f.cfg.ShutdownTimeout = time.Second
-	dead := newGauge(t, hang(t))
-	e := f.endpoint(store.Endpoint{URL: dead.URL})
-	f.work()
-	f.sendMany(30, "a.b")
-	hangs := f.taken(dead)
+	e, _, hangs := f.hanging(30)
 	well := newGauge(t, func(http.ResponseWriter, *http.Request) {})
 	e.URL = well.URL
 	f.endpoint(e)
@@ -345,13 +352,7 @@ func TestChangedURLIsTriedAtOnce(t *testing.T) {
 func TestDisabledEndpointsBacklogIsCanceled(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	f.cfg.Profile.Timeout = 30 * time.Second
-	f.cfg.ShutdownTimeout = time.Second
-	dead := newGauge(t, hang(t))
-	e := f.endpoint(store.Endpoint{URL: dead.URL})
-	f.work()
-	f.sendMany(300, "a.b")
-	hangs := f.taken(dead)
+	e, dead, hangs := f.hanging(300)
 	e.Disabled = true
 	f.endpoint(e)
 	f.eventually(func() bool { return f.states(e.ID)[store.Canceled] == 300-hangs })
