@@ -47,6 +47,19 @@ type Config struct {
 	// Profiles serve the endpoints that name one, by Endpoint.Profile.
 	Profiles map[string]Profile
 
+	// Events are the types of event that the host sends, up to 1000, in the order
+	// in which customers are to see them; a group is where its first type is. They
+	// are for customers to read. Optional: without it, and of what it lacks, events
+	// are sent all the same.
+	Events []EventType
+
+	// RefuseUnknownEvents makes Events binding: an event to be sent or pinged whose
+	// Type is not in there is refused, with a *FieldError of Event.Type. The type
+	// "webhook.test", which Ping has by default, is always known. What was accepted
+	// before is still delivered, resent and replayed, and endpoints may subscribe
+	// to any type. It needs Events.
+	RefuseUnknownEvents bool
+
 	// Queue begins the names of the queues in Redis. Two products that share a
 	// Redis and not a Store need two names.
 	// Defaults to "outhook".
@@ -266,6 +279,7 @@ func (c Config) withDefaults() Config {
 	for name, p := range c.Profiles {
 		c.Profiles[name] = p.withDefaults()
 	}
+	c.Events = slices.Clone(c.Events) // not the bytes: a Sender uses the names alone
 	c.Queue = cmp.Or(c.Queue, "outhook")
 	c.Shards = cmp.Or(c.Shards, 4)
 	c.Concurrency = cmp.Or(c.Concurrency, 64)
@@ -320,6 +334,7 @@ func (c Config) validate() error {
 	if isNil(c.Redis) {
 		f.add("Config.Redis", "is nil", "a redis.UniversalClient, such as redis.NewClient(…)")
 	}
+	c.validateEvents(&f)
 	f.check(validName(c.Queue, 64), "Config.Queue", fmt.Sprintf("%q", c.Queue), nameBound(64))
 	f.check(within(c.Shards, 1, 64), "Config.Shards", c.Shards, "1 to 64")
 	f.check(within(c.Concurrency, 1, maxConcurrency), "Config.Concurrency", c.Concurrency, "1 to 100000")

@@ -1,6 +1,7 @@
 package sender
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -15,9 +16,10 @@ import (
 // (same profile, signature, timeout and checks) and is recorded with the
 // trigger "test"; it is never retried. A disabled endpoint is pinged, too.
 //
-// Of e only the Tenant is required. The Type defaults to "webhook.test", and
-// the Payload to an envelope of that type with empty data
-// (Standard Webhooks, "Payload structure").
+// Of e only the Tenant is required. The Type defaults to "webhook.test". The
+// Payload defaults to the Example that Config.Events has for the type, or else to
+// an envelope of the type with empty data (Standard Webhooks, "Payload structure").
+// With Config.RefuseUnknownEvents other types than those must be in Config.Events.
 //
 // An attempt that failed is no error: Attempt.Succeeded and Attempt.Error say
 // how it went. One that ctx cut short has failed as a timeout. The error wraps store.ErrNotFound if the tenant has no such
@@ -27,7 +29,7 @@ func Ping(ctx context.Context, cfg Config, endpointID string, e Event) (store.At
 	if err != nil {
 		return store.Attempt{}, err
 	}
-	if e, err = pingEvent(e); err != nil {
+	if e, err = engine.cfg.pingEvent(e); err != nil {
 		return store.Attempt{}, err
 	}
 	if err := e.validate(engine.cfg); err != nil {
@@ -40,9 +42,13 @@ func Ping(ctx context.Context, cfg Config, endpointID string, e Event) (store.At
 	return engine.ping(ctx, endpoint, newEvent(e))
 }
 
-func pingEvent(e Event) (Event, error) {
-	e.Type = cmp.Or(e.Type, "webhook.test")
+func (c Config) pingEvent(e Event) (Event, error) {
+	e.Type = cmp.Or(e.Type, pingType)
 	if len(e.Payload) > 0 {
+		return e, nil
+	}
+	if t, _ := c.eventType(e.Type); len(t.Example) > 0 {
+		e.Payload = bytes.Clone(t.Example)
 		return e, nil
 	}
 	payload, err := json.Marshal(struct {

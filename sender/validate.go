@@ -147,6 +147,9 @@ func (e Event) validate(c Config) error {
 	f.check(e.ID == "" || validID(e.ID), "Event.ID", fmt.Sprintf("%q", e.ID), idBound)
 	f.check(validTenant(e.Tenant), "Event.Tenant", fmt.Sprintf("%q", e.Tenant), tenantBound)
 	f.check(validType(e.Type), "Event.Type", fmt.Sprintf("%q", e.Type), typeBound)
+	if validType(e.Type) && c.refuses(e.Type) {
+		f.add("Event.Type", fmt.Sprintf("is %q", e.Type), "a type in Config.Events (Config.RefuseUnknownEvents)")
+	}
 	f.check(within(len(e.Payload), 1, c.MaxPayload), "Event.Payload", fmt.Sprintf("%d bytes", len(e.Payload)),
 		fmt.Sprintf("1 to %d bytes (Config.MaxPayload)", c.MaxPayload))
 	f.check(e.ContentType == "" || validHeaderValue(e.ContentType), "Event.ContentType",
