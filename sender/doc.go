@@ -29,6 +29,7 @@
 //
 // Endpoints are created with [PutEndpoint], which checks them and makes their
 // secrets; [RotateSecret] changes those, and [Ping] is the Test button.
+// Config.Events tells customers which types of event there are.
 // Deliveries and attempts are read from the Store. Failures are sent again
 // with Resend and Replay.
 //

@@ -2,6 +2,7 @@ package sender_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -169,6 +170,40 @@ func ExamplePing() {
 	fmt.Printf("%v: %s: %s\n", attempt.Succeeded, attempt.Error, attempt.ResponseBody)
 	// Output:
 	// false: answered 404 Not Found: no such hook
+}
+
+// Events are what a portal shows to customers, and what the Test button sends.
+func ExampleConfig_events() {
+	d := startDemo(sendertest.Status(200))
+	defer d.stop()
+	cfg := d.cfg // or your own Store and Redis
+	cfg.Events = []sender.EventType{
+		{
+			Name:        "order.paid",
+			Group:       "Orders",
+			Description: "A customer has paid an order.",
+			Example:     json.RawMessage(`{"order":17}`),
+			Schema:      json.RawMessage(`{"type":"object","properties":{"order":{"type":"integer"}},"required":["order"]}`),
+		},
+		{Name: "order.canceled", Group: "Orders", Description: "An order was canceled before it was paid."},
+	}
+	cfg.RefuseUnknownEvents = true
+
+	ctx := context.Background()
+	if _, err := sender.Ping(ctx, cfg, d.endpoint.ID, sender.Event{Tenant: "ws_1", Type: "order.paid"}); err != nil {
+		panic(err)
+	}
+	fmt.Printf("%s\n", d.receiver.Requests()[0].Body)
+
+	s, err := sender.New(cfg)
+	if err != nil {
+		panic(err)
+	}
+	_, err = s.Send(ctx, sender.Event{Tenant: "ws_1", Type: "order.payed", Payload: []byte(`{"order":17}`)})
+	fmt.Println(err)
+	// Output:
+	// {"order":17}
+	// Event.Type is "order.payed", must be a type in Config.Events (Config.RefuseUnknownEvents)
 }
 
 // PutEndpoint checks an endpoint and reports all of its faults at once.
