@@ -4,14 +4,10 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"net/http"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -27,14 +23,7 @@ type node struct {
 // startNode starts a receiver. It ends with the test.
 func startNode(t *testing.T) *node {
 	t.Helper()
-	for _, tool := range []string{"node", "npm"} {
-		_, err := exec.LookPath(tool)
-		testenv.Require(t, tool, err == nil, "install Node 22 or newer")
-	}
-	if err := install(); err != nil {
-		t.Log(err)
-		testenv.Require(t, "the npm packages", false, "run npm ci in internal/nodeverify/testdata")
-	}
+	testenv.RequireNode(t, "testdata")
 	cmd := exec.CommandContext(t.Context(), "node", "receiver.mjs")
 	cmd.Dir = "testdata"
 	var stderr bytes.Buffer
@@ -61,24 +50,6 @@ func startNode(t *testing.T) *node {
 	}
 	return &node{url: "http://127.0.0.1:" + strings.TrimSpace(port)}
 }
-
-// install runs npm ci, unless it has run since package-lock.json changed.
-var install = sync.OnceValue(func() error {
-	lock, err := os.Stat(filepath.Join("testdata", "package-lock.json"))
-	if err != nil {
-		return err
-	}
-	installed, err := os.Stat(filepath.Join("testdata", "node_modules", ".package-lock.json"))
-	if err == nil && !installed.ModTime().Before(lock.ModTime()) {
-		return nil
-	}
-	cmd := exec.Command("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
-	cmd.Dir = "testdata"
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("npm ci: %w\n%s", err, out)
-	}
-	return nil
-})
 
 // endpoint returns a URL at which a verifier of receiver.mjs knows a secret.
 func (n *node) endpoint(t *testing.T, verifier, secret string) string {
