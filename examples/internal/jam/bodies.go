@@ -29,25 +29,25 @@ const (
 	SessionReplay Kind = "sessionReplay"
 )
 
-// Created is the body of [TypeCreated], in the order of the page's table. A
-// field with omitempty may be absent; all others are always there.
+// Created is the body of [TypeCreated], in the order of the page's table and
+// described in its words. A field with omitempty may be absent; all others are
+// always there.
 type Created struct {
-	JamID       string    `json:"jamId"`
-	JamURL      string    `json:"jamUrl"`
-	TeamID      string    `json:"teamId"`
-	Type        Kind      `json:"type"`
-	CreatedAt   time.Time `json:"createdAt"`
-	Title       string    `json:"title,omitempty"`
-	Description string    `json:"description,omitempty"`
-	OriginalURL string    `json:"originalUrl,omitempty"`
-	// Origin is where it was captured: recording_link, extension_chrome,
-	// mobile_ios, dashboard, csup_intercom, or another.
-	Origin string `json:"origin,omitempty"`
+	JamID       string    `json:"jamId" doc:"Unique ID of the Jam."`
+	JamURL      string    `json:"jamUrl" doc:"Shareable URL where the Jam can be viewed." schema:"format=uri"`
+	TeamID      string    `json:"teamId" doc:"ID of the workspace the Jam belongs to."`
+	Type        Kind      `json:"type" doc:"One of video, screenshot, sessionReplay." schema:"enum=video|screenshot|sessionReplay"`
+	CreatedAt   time.Time `json:"createdAt" doc:"ISO 8601 timestamp when the Jam was created."`
+	Title       string    `json:"title,omitempty" doc:"Jam title. May be absent."`
+	Description string    `json:"description,omitempty" doc:"Jam description. May be absent."`
+	OriginalURL string    `json:"originalUrl,omitempty" doc:"Website URL where the Jam was captured. May be absent."`
+	// Origin may be another than those.
+	Origin string `json:"origin,omitempty" doc:"Capture source, such as recording_link, extension_chrome, mobile_ios, dashboard, or csup_intercom. May be absent."`
 	// IsIncognito is nil if it is not known: false is sent.
-	IsIncognito *bool      `json:"isIncognito,omitempty"`
-	Author      Author     `json:"author"`
-	Media       Media      `json:"media"`
-	SystemInfo  SystemInfo `json:"systemInfo"`
+	IsIncognito *bool      `json:"isIncognito,omitempty" doc:"Whether the Jam was captured in an incognito or private session. May be absent."`
+	Author      Author     `json:"author" doc:"The user who captured the Jam. Includes email and may include name."`
+	Media       Media      `json:"media" doc:"URLs for the captured media. Includes videoUrl, screenshotUrl, and thumbnailUrl where applicable."`
+	SystemInfo  SystemInfo `json:"systemInfo" doc:"Capture environment. Includes browser (name, version), os (name, version), and screen (width, height) where applicable."`
 }
 
 // Author is who captured a Jam.
@@ -59,9 +59,9 @@ type Author struct {
 // Media is where to see what was captured. Which URLs there are depends on the
 // kind.
 type Media struct {
-	VideoURL      string `json:"videoUrl,omitempty"`
-	ScreenshotURL string `json:"screenshotUrl,omitempty"`
-	ThumbnailURL  string `json:"thumbnailUrl,omitempty"`
+	VideoURL      string `json:"videoUrl,omitempty" schema:"format=uri"`
+	ScreenshotURL string `json:"screenshotUrl,omitempty" schema:"format=uri"`
+	ThumbnailURL  string `json:"thumbnailUrl,omitempty" schema:"format=uri"`
 }
 
 // SystemInfo is what a Jam was captured on, as far as it is known.
@@ -108,12 +108,12 @@ func (c Created) Validate() error {
 
 // RecorderRecorded is the body of [TypeRecorderRecorded].
 type RecorderRecorded struct {
-	Event          string    `json:"event"`
+	Event          string    `json:"event" schema:"const"`
 	TeamID         string    `json:"teamId"`
 	ConversationID string    `json:"conversationId"`
 	CreatedAt      time.Time `json:"createdAt"`
 	JamID          string    `json:"jamId"`
-	JamURL         string    `json:"jamUrl"`
+	JamURL         string    `json:"jamUrl" schema:"format=uri"`
 }
 
 // EventType implements [Body].
@@ -133,7 +133,7 @@ func (r RecorderRecorded) Validate() error {
 
 // RecorderOptedOut is the body of [TypeRecorderOptedOut].
 type RecorderOptedOut struct {
-	Event          string    `json:"event"`
+	Event          string    `json:"event" schema:"const"`
 	TeamID         string    `json:"teamId"`
 	ConversationID string    `json:"conversationId"`
 	CreatedAt      time.Time `json:"createdAt"`

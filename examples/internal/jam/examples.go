@@ -15,7 +15,7 @@ var exampleTime = time.Date(2026, time.January, 8, 10, 30, 0, 0, time.UTC)
 // lists. TypeCreated is the first.
 func Examples() ([]sender.Event, error) {
 	var events []sender.Event
-	for _, body := range []Body{ExampleCreated(), exampleRecorded(), exampleOptedOut()} {
+	for _, body := range exampleBodies() {
 		event, err := NewEvent(exampleTeam, body)
 		if err != nil {
 			return nil, err
@@ -23,6 +23,10 @@ func Examples() ([]sender.Event, error) {
 		events = append(events, event)
 	}
 	return events, nil
+}
+
+func exampleBodies() []Body {
+	return []Body{ExampleCreated(), exampleRecorded(), exampleOptedOut()}
 }
 
 // ExampleCreated returns the body of a jam.created in which no field is

@@ -158,7 +158,7 @@ type Alert struct {
 	AlertID    string `json:"alert_id"`
 	ReviewID   string `json:"review_id"`
 	Repository string `json:"repository"`
-	Severity   string `json:"severity"` // critical, high, medium or low
+	Severity   string `json:"severity" schema:"enum=critical|high|medium|low"`
 	Title      string `json:"title"`
 }
 

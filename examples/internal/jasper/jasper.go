@@ -29,7 +29,7 @@ func Profile() sender.Profile {
 
 // Envelope is what every payload looks like.
 type Envelope struct {
-	Event        string       `json:"event"`
+	Event        string       `json:"event" schema:"const"`
 	Timestamp    time.Time    `json:"timestamp"` // whole seconds, in UTC
 	Organization Organization `json:"organization"`
 	Data         Data         `json:"data"`
