@@ -90,7 +90,10 @@ func CheckTenant(ctx context.Context, s Store, tenant string) error {
 	return nil
 }
 
-// StatsFilter selects the attempts that statistics are about.
+// StatsFilter selects the attempts that statistics are about. Whole hours of UTC,
+// in Since, Until and Bucket, are what a [StatsRoller] has the sums of: asked for
+// so, statistics do not cost more where there are more attempts. Until may also
+// be now, or later.
 type StatsFilter struct {
 	// Tenant is required: a tenant, or AllTenants.
 	Tenant string
@@ -115,14 +118,16 @@ type StatsBucket struct {
 	Succeeded int
 	Failed    int
 	// P50, P95 and P99 are percentiles (nearest rank) of the attempts'
-	// duration; zero in an empty bucket.
+	// duration; zero in an empty bucket. Of attempts that were summed up they are
+	// within 5 % of it: see [StatsRoller].
 	P50, P95, P99 time.Duration
 }
 
 // StatsSource is a Store that computes statistics itself.
 type StatsSource interface {
-	// Stats returns every bucket of the range, in order, empty ones too. The
-	// filter has been checked.
+	// Stats returns every bucket of the range, in order, empty ones too. Counts
+	// and percentiles are exact, but for what a [StatsRoller] has summed up: there
+	// percentiles may be 5 % off. The filter has been checked.
 	Stats(ctx context.Context, f StatsFilter) ([]StatsBucket, error)
 }
 
@@ -194,11 +199,43 @@ func percentile(sorted []time.Duration, p int) time.Duration {
 	return sorted[rank-1]
 }
 
+// StatsRoller is a [StatsSource] that keeps sums of its attempts by the hour, so
+// that it need not read all of them for [Stats]. Sums outlive the attempts: what is
+// purged after it was summed up is still counted, for as long as the Store keeps
+// sums.
+type StatsRoller interface {
+	// RollStats sums up the attempts that started before a time and have not been
+	// summed up, the oldest first, and returns how many they were: about limit at
+	// most, as those that started at the same time go together. Fewer than limit
+	// mean that nothing is left to do now, or that somebody else is at it. However
+	// often and wherever it is called, at the same time too, each attempt is counted
+	// once.
+	//
+	// Attempts that are recorded later are counted if they started after all that
+	// were summed up, and may be missing if not: before is a time from which on
+	// attempts may still come.
+	RollStats(ctx context.Context, before time.Time, limit int) (int, error)
+}
+
+// RollStats sums up attempts for [Stats]; a limit of zero or less means MaxLimit.
+// If s is no [StatsRoller] it returns an error wrapping [errors.ErrUnsupported]:
+// there is no need for sums where there is no place for them.
+func RollStats(ctx context.Context, s Store, before time.Time, limit int) (int, error) {
+	roller, ok := As[StatsRoller](s)
+	if !ok {
+		return 0, fmt.Errorf("roll stats: %T: %w", s, errors.ErrUnsupported)
+	}
+	if limit <= 0 {
+		limit = MaxLimit
+	}
+	return roller.RollStats(ctx, before, limit)
+}
+
 // PurgeFilter says what is old enough to go.
 type PurgeFilter struct {
 	// Before removes events created before it, with their deliveries and
 	// attempts, unless one of the deliveries is still pending. Zero removes
-	// none.
+	// none. The sums of a [StatsRoller] stay.
 	Before time.Time
 	// BodiesBefore empties the payloads and response bodies of such events
 	// created before it, and keeps the rows. Zero empties none.

@@ -16,6 +16,7 @@ type extra struct {
 	stats func(ctx, store.StatsFilter) ([]store.StatsBucket, error)
 	purge func(ctx, store.PurgeFilter) (int, error)
 	count func(ctx, string, int) (int, error)
+	roll  func(ctx, time.Time, int) (int, error)
 }
 
 func (s *extra) LoadJob(c ctx, tenant, id string) (store.Job, error) { return s.load(c, tenant, id) }
@@ -28,13 +29,15 @@ func (s *extra) CountPending(c ctx, tenant string, most int) (int, error) {
 	return s.count(c, tenant, most)
 }
 
+func (s *extra) RollStats(c ctx, before time.Time, limit int) (int, error) {
+	return s.roll(c, before, limit)
+}
+
 func withExtra(change func(s *extra, m *memstore.Store)) func() store.Store {
 	return func() store.Store {
 		m := memstore.New()
-		s := &extra{Store: m, load: m.LoadJob, purge: m.Purge, count: m.CountPending}
-		s.stats = func(c ctx, f store.StatsFilter) ([]store.StatsBucket, error) {
-			return store.Stats(c, base{m}, f)
-		}
+		r := &rolled{m: m}
+		s := &extra{Store: m, load: m.LoadJob, purge: m.Purge, count: m.CountPending, roll: r.roll, stats: r.stats}
 		if change != nil {
 			change(s, m)
 		}
@@ -49,7 +52,7 @@ func TestOptionalInterfaces(t *testing.T) {
 }
 
 func optionalMutants() []mutant {
-	return slices.Concat(jobMutants(), statsMutants(), purgeMutants(), countMutants())
+	return slices.Concat(jobMutants(), statsMutants(), rollMutants(), purgeMutants(), countMutants())
 }
 
 func jobMutants() []mutant {

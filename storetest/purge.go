@@ -28,7 +28,7 @@ func (p *probe) old(n int, state store.DeliveryState) {
 		p.createEvent(e, d, other)
 		d.Version = 1
 		a := newAttempt(d, fmt.Sprintf("att_%d", i))
-		a.StartedAt, a.ResponseBody = later(i), []byte("a stranger's answer")
+		a.StartedAt, a.EndedAt, a.ResponseBody = later(i), later(i+1), []byte("a stranger's answer")
 		p.update(d, a)
 	}
 }

@@ -6,6 +6,7 @@ package oneatatime
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/outhook/outhook/store"
 )
@@ -20,6 +21,7 @@ var (
 	_ store.Store          = (*Store)(nil)
 	_ store.JobLoader      = (*Store)(nil)
 	_ store.StatsSource    = (*Store)(nil)
+	_ store.StatsRoller    = (*Store)(nil)
 	_ store.Purger         = (*Store)(nil)
 	_ store.PendingCounter = (*Store)(nil)
 )
@@ -108,6 +110,12 @@ func (s *Store) LoadJob(ctx context.Context, tenant, deliveryID string) (store.J
 func (s *Store) Stats(ctx context.Context, f store.StatsFilter) ([]store.StatsBucket, error) {
 	defer s.turn()()
 	return store.Stats(ctx, s.inner, f)
+}
+
+// RollStats implements [store.StatsRoller].
+func (s *Store) RollStats(ctx context.Context, before time.Time, limit int) (int, error) {
+	defer s.turn()()
+	return store.RollStats(ctx, s.inner, before, limit)
 }
 
 // Purge implements [store.Purger].

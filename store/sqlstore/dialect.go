@@ -77,6 +77,9 @@ type dialect struct {
 	// skip, after an INSERT, passes over rows that exist. It is empty where the
 	// error says that they do: see affected.
 	skip string
+	// replace, after an INSERT, gives rows that exist the new values of columns
+	// that are not of the key.
+	replace func(key string, columns ...string) string
 	// rows are compared as a whole: (a, b) < (1, 2) is a range of an index.
 	rows bool
 	// hints are obeyed: see Store.by.
@@ -105,7 +108,7 @@ var dialects = map[Dialect]dialect{
 		name: "PostgreSQL", dir: "postgres",
 		numbered: true, begin: "BEGIN ISOLATION LEVEL READ COMMITTED", withWrites: true, batchLoads: true,
 		lock: "SELECT pg_advisory_xact_lock(?)", lockRows: " FOR UPDATE SKIP LOCKED",
-		skip: " ON CONFLICT DO NOTHING", rows: true, delete: "DELETE FROM", divide: " / ", noBytes: "''",
+		skip: " ON CONFLICT DO NOTHING", replace: onConflict, rows: true, delete: "DELETE FROM", divide: " / ", noBytes: "''",
 		time: func(t time.Time) any { return t.UTC().Truncate(time.Microsecond) },
 		micros: func(from, to string) string {
 			return "CAST(EXTRACT(EPOCH FROM (" + to + " - CAST(" + from + " AS timestamptz))) * 1000000 AS bigint)"
@@ -118,7 +121,7 @@ var dialects = map[Dialect]dialect{
 	SQLite: {
 		name: "SQLite", dir: "sqlite",
 		begin: "BEGIN IMMEDIATE", singleWriter: true,
-		skip: " ON CONFLICT DO NOTHING", rows: true, delete: "DELETE FROM", divide: " / ", noBytes: "x''",
+		skip: " ON CONFLICT DO NOTHING", replace: onConflict, rows: true, delete: "DELETE FROM", divide: " / ", noBytes: "x''",
 		time: microsecond, micros: difference,
 		records: func(fields []field) string {
 			return "(SELECT " +
@@ -129,7 +132,7 @@ var dialects = map[Dialect]dialect{
 	MySQL: {
 		name: "MySQL", dir: "mysql",
 		isolate: "SET TRANSACTION ISOLATION LEVEL READ COMMITTED", begin: "START TRANSACTION",
-		stepwise: true, lockRows: " FOR UPDATE SKIP LOCKED",
+		stepwise: true, lockRows: " FOR UPDATE SKIP LOCKED", replace: onDuplicateKey,
 		hints: true, delete: "DELETE old FROM", joins: true, divide: " DIV ", noBytes: "''",
 		time: microsecond, micros: difference,
 		records: func(fields []field) string {
@@ -152,6 +155,24 @@ var mysqlTypes = map[kind]string{
 }
 
 func microsecond(t time.Time) any { return t.UnixMicro() }
+
+func onConflict(key string, columns ...string) string {
+	return " ON CONFLICT (" + key + ") DO UPDATE SET " + assign(columns, "excluded.", "")
+}
+
+// onDuplicateKey needs no key. VALUES is the only name of the new values that both
+// MySQL and MariaDB know.
+func onDuplicateKey(_ string, columns ...string) string {
+	return " ON DUPLICATE KEY UPDATE " + assign(columns, "VALUES(", ")")
+}
+
+func assign(columns []string, before, after string) string {
+	parts := make([]string, len(columns))
+	for i, c := range columns {
+		parts[i] = c + " = " + before + c + after
+	}
+	return strings.Join(parts, ", ")
+}
 
 func difference(from, to string) string { return "(" + to + " - " + from + ")" }
 

@@ -40,6 +40,15 @@
 // A host whose transactions are those of pgx itself has the function Tx of the
 // module store/sqlstore/pgxstore; for any other library there is [Store.In].
 //
+// # Statistics
+//
+// [Store.RollStats], which the workers of package sender call every minute, adds
+// each attempt to what its endpoint's attempts of that hour add up to: how many
+// succeeded and failed, and a histogram of their durations. [Store.Stats] of whole
+// hours of UTC reads those rows, and only the attempts of the last minutes themselves.
+// Counts are exact; percentiles are within 4 % once there are rows. Rows are kept for
+// 100 days, and Purge leaves them alone: they outlive the attempts.
+//
 // # Calls at the same time
 //
 // What an attempt needs of the database, [Store.LoadJob] before it and

@@ -77,7 +77,8 @@ func (s *Store) by(index string) string {
 
 // Purge implements [store.Purger]. It waits for nobody: what another Purge is
 // about to remove, or somebody is about to replay, is left to them. So many
-// processes may purge at once.
+// processes may purge at once. It leaves statistics as they are: see
+// [Store.RollStats].
 func (s *Store) Purge(ctx context.Context, f store.PurgeFilter) (int, error) {
 	limit := f.Limit
 	if limit <= 0 {

@@ -13,11 +13,12 @@ type queries struct {
 	loadJob     string
 	loadAll     loadQueries
 	purge       purgeQueries
+	roll        rollQueries
 }
 
 func newQueries(s *Store) queries {
 	d := s.dialect
-	q := queries{loadJob: jobQuery(s), purge: newPurgeQueries(s)}
+	q := queries{loadJob: jobQuery(s), purge: newPurgeQueries(s), roll: newRollQueries(s)}
 	if d.batchLoads {
 		q.loadAll = newLoadQueries(s)
 	}

@@ -13,6 +13,7 @@ var (
 	_ store.Store          = (*Store)(nil)
 	_ store.JobLoader      = (*Store)(nil)
 	_ store.StatsSource    = (*Store)(nil)
+	_ store.StatsRoller    = (*Store)(nil)
 	_ store.Purger         = (*Store)(nil)
 	_ store.PendingCounter = (*Store)(nil)
 )
