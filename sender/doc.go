@@ -82,6 +82,15 @@
 // PutEndpoint; what was canceled meanwhile can be replayed. The Store keeps all of
 // it: workers share it, and it outlives them.
 //
+// # Statistics
+//
+// The workers have a Store that can (a [store.StatsRoller]) sum up attempts every
+// minute, once they started 5 minutes ago, so that [store.Stats] of whole hours costs
+// little, however many they are. An attempt that is recorded later than that, after
+// younger ones were summed up, is in the delivery's history, and missing in
+// statistics. What was summed up is still counted when Config.Retention has removed
+// the records.
+//
 // # Bounds
 //
 // Config.MaxEndpoints, MaxPending and MaxPayload bound what one tenant can take of

@@ -52,6 +52,7 @@ func RunWorkers(ctx context.Context, cfg Config) error {
 	var keeping sync.WaitGroup
 	keeping.Go(func() { newSweeper(e).run(ctx) })
 	keeping.Go(func() { purger{e}.run(ctx) })
+	keeping.Go(func() { roller{e}.run(ctx) })
 	w.runLanes(ctx, &keeping)
 	err = e.queue.Run(ctx, queue.RunOptions{
 		Handlers:        e.cfg.Concurrency + waitingRoom,
