@@ -61,7 +61,7 @@ func (e *explainer) Query(ctx context.Context, query string, args ...any) (sqlst
 // not, and a sort reads all first. Percentiles are of sorted durations, and a
 // page of several states is sorted from a page of each.
 var (
-	costly = regexp.MustCompile(`^SCAN (outhook_\w+|old)( AS \w+)?$|^USE TEMP B-TREE FOR .*ORDER BY$`)
+	costly = regexp.MustCompile(`^SCAN (outhook_\w+|old|s)( AS \w+)?$|^USE TEMP B-TREE FOR .*ORDER BY$`)
 	sorts  = []string{"Stats", "deliveries without success"}
 )
 

@@ -90,6 +90,21 @@ func calls(s *sqlstore.Store, history int) map[string]func(ctx context.Context) 
 			_, err := s.Stats(ctx, store.StatsFilter{Tenant: "t_7", EndpointID: "ep_3", Since: firstDay, Until: firstDay.Add(time.Hour), Bucket: time.Minute})
 			return err
 		},
+		"RollStats": func(ctx context.Context) error {
+			n, err := s.RollStats(ctx, after(history), 100)
+			if err == nil && n != 100 {
+				err = fmt.Errorf("%d attempts", n)
+			}
+			return err
+		},
+		"Stats of hours": func(ctx context.Context) error {
+			since := firstDay.Truncate(time.Hour)
+			if _, err := s.RollStats(ctx, firstDay.Add(30*time.Second), 100); err != nil { // some of ep_3's attempts
+				return err
+			}
+			_, err := s.Stats(ctx, store.StatsFilter{Tenant: "t_7", EndpointID: "ep_3", Since: since, Until: since.Add(24 * time.Hour), Bucket: time.Hour})
+			return err
+		},
 		"LoadJob": func(ctx context.Context) error {
 			_, err := s.LoadJob(ctx, "t_7", "dlv_5008")
 			return err
@@ -187,11 +202,24 @@ func (d database) quickest(t *testing.T, times int, name string, call func(conte
 func (d database) fill(t *testing.T, db *sql.DB) {
 	t.Helper()
 	d.fillTables(t, db, d.history())
+	d.fillSums(t, db)
 	if d.dialect == sqlstore.MySQL {
-		mustExec(t, db, "ANALYZE TABLE outhook_events, outhook_deliveries, outhook_attempts")
+		mustExec(t, db, "ANALYZE TABLE outhook_events, outhook_deliveries, outhook_attempts, outhook_stats")
 		return
 	}
 	mustExec(t, db, "ANALYZE")
+}
+
+// fillSums writes sums of other tenants.
+func (d database) fillSums(t *testing.T, db *sql.DB) {
+	t.Helper()
+	hour := "timestamptz '2026-01-01 00:00:00Z' + n % 1000 * interval '1 hour'"
+	if d.dialect != sqlstore.PostgreSQL {
+		hour = "1767225600000000 + n % 1000 * 3600000000"
+	}
+	mustExec(t, db, "INSERT INTO outhook_stats (tenant, endpoint_id, hour, succeeded, failed, durations)"+
+		" WITH RECURSIVE numbers AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM numbers WHERE n < 50000)"+
+		" SELECT concat('other_', n % 49), 'ep_4', "+hour+", 1, 0, 'AAE' FROM numbers WHERE n <= 49000")
 }
 
 // fillTables is fill without what tells the planner about it.
@@ -232,7 +260,7 @@ func (d database) readCounts(t *testing.T, db *sql.DB) counts {
 		" WHERE variable_name LIKE 'handler_read_%' AND variable_name <> 'handler_read_key'"
 	if d.dialect == sqlstore.PostgreSQL {
 		mustExec(t, db, "SELECT pg_stat_force_next_flush()")
-		query = "SELECT (SELECT sum(seq_scan) FROM pg_stat_user_tables WHERE relname <> 'outhook_endpoints')," +
+		query = "SELECT (SELECT sum(seq_scan) FROM pg_stat_user_tables WHERE relname NOT IN ('outhook_endpoints', 'outhook_stats_mark'))," +
 			" (SELECT sum(idx_tup_read) FROM pg_stat_user_indexes)"
 	}
 	var c counts

@@ -80,7 +80,7 @@ func (s *Store) readSums(ctx context.Context, q Querier, f store.StatsFilter, at
 	of.equal("endpoint_id", f.EndpointID)
 	of.between("hour", f.Since, f.Until)
 	statement := s.dialect.numberParameters("SELECT 1, summed_from, 0, 0, '', summed_until FROM " + s.tableName("stats_mark") +
-		" UNION ALL SELECT 0, hour, succeeded, failed, durations, hour FROM " + s.tableName("stats") + of.where())
+		" WHERE id = 1 UNION ALL SELECT 0, hour, succeeded, failed, durations, hour FROM " + s.tableName("stats") + of.where())
 	err = eachRow(ctx, q, statement, of.args, func(rows Rows) error {
 		var row mark
 		var isMark, succeeded, failures int
@@ -101,7 +101,9 @@ func (s *Store) readSums(ctx context.Context, q Querier, f store.StatsFilter, at
 	return summed, found, err
 }
 
-// readTimings adds the attempts themselves.
+// readTimings adds the attempts themselves. Their order keeps PostgreSQL, when it
+// plans for an empty table, from the primary key, in which the tenant's attempts of
+// all time are.
 func (s *Store) readTimings(ctx context.Context, q Querier, f store.StatsFilter, at func(time.Time) *sum) error {
 	if !f.Since.Before(f.Until) {
 		return nil
@@ -110,7 +112,7 @@ func (s *Store) readTimings(ctx context.Context, q Querier, f store.StatsFilter,
 	of.tenant(f.Tenant)
 	of.equal("endpoint_id", f.EndpointID)
 	of.between("started_at", f.Since, f.Until)
-	statement := s.dialect.numberParameters("SELECT started_at, ended_at, succeeded FROM " + s.attempts.name + of.where())
+	statement := s.dialect.numberParameters("SELECT started_at, ended_at, succeeded FROM " + s.attempts.name + of.where() + " ORDER BY started_at")
 	return eachRow(ctx, q, statement, of.args, func(rows Rows) error {
 		var a timing
 		if err := rows.Scan(a.places()...); err != nil {
