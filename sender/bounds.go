@@ -111,6 +111,10 @@ func (b *backlogs) giveBack(tenant string, n int) {
 	}
 }
 
+func pendingOf(tenant string) store.DeliveryFilter {
+	return store.DeliveryFilter{Tenant: tenant, States: []store.DeliveryState{store.Pending}}
+}
+
 // takeRoom refuses an event whose deliveries are too many for its tenant's
 // backlog, unless it was accepted before. It returns how many were taken.
 func (c *client) takeRoom(ctx context.Context, in store.Store, event store.Event, deliveries int) (int, error) {
@@ -119,7 +123,7 @@ func (c *client) takeRoom(ctx context.Context, in store.Store, event store.Event
 		return 0, nil
 	}
 	fits, err := c.backlogs.take(event.Tenant, deliveries, most, func() (int, error) {
-		return store.CountPending(ctx, in, event.Tenant, most)
+		return store.CountDeliveries(ctx, in, pendingOf(event.Tenant), most)
 	})
 	if err != nil {
 		return 0, fmt.Errorf("event %s: count the tenant's pending deliveries: %w", event.ID, err)

@@ -21,6 +21,9 @@ var (
 	// ErrTooManyPending: the tenant has Config.MaxPending deliveries that have not
 	// ended, and nothing was accepted. Send the event again later.
 	ErrTooManyPending = errors.New("too many pending deliveries")
+	// ErrTooManyReplays: the tenant has as many bulk replays that are running as it
+	// may. Wait until one has finished, or cancel one.
+	ErrTooManyReplays = errors.New("too many replays are running")
 	// ErrEndpointDisabled: the endpoint is disabled and gets nothing.
 	ErrEndpointDisabled = errors.New("endpoint is disabled")
 )

@@ -63,7 +63,7 @@ func (f *fixture) crowd() {
 func (f *fixture) nonePending() {
 	f.t.Helper()
 	f.eventually(func() bool {
-		n, err := store.CountPending(f.ctx, f.store.Store, tenant, 1)
+		n, err := store.CountDeliveries(f.ctx, f.store.Store, store.DeliveryFilter{Tenant: tenant, States: []store.DeliveryState{store.Pending}}, 1)
 		return err == nil && n == 0
 	})
 }

@@ -40,6 +40,14 @@ func (f ReplayFilter) Validate() error {
 	return found.err()
 }
 
+// states returns the States, or their default.
+func (f ReplayFilter) states() []store.DeliveryState {
+	if len(f.States) > 0 {
+		return f.States
+	}
+	return []store.DeliveryState{store.Failed, store.Canceled}
+}
+
 // ReplayResult counts what Replay did.
 type ReplayResult struct {
 	// Replayed deliveries are pending again.
@@ -88,10 +96,7 @@ func (c *client) Replay(ctx context.Context, f ReplayFilter) (ReplayResult, erro
 	}
 	filter := store.DeliveryFilter{
 		Tenant: f.Tenant, EndpointID: f.EndpointID, EventType: f.EventType,
-		States: f.States, Since: f.Since, Until: f.Until, Limit: store.MaxLimit,
-	}
-	if len(filter.States) == 0 {
-		filter.States = []store.DeliveryState{store.Failed, store.Canceled}
+		States: f.states(), Since: f.Since, Until: f.Until, Limit: store.MaxLimit,
 	}
 	for {
 		page, err := c.cfg.Store.ListDeliveries(ctx, filter)

@@ -6,28 +6,29 @@ import (
 	"iter"
 )
 
-// PendingCounter is a Store that counts pending deliveries itself.
-type PendingCounter interface {
-	// CountPending returns how many deliveries of the tenant, or of
-	// AllTenants, are pending. It stops counting at most, so that its cost is
-	// bounded. The arguments have been checked.
-	CountPending(ctx context.Context, tenant string, most int) (int, error)
+// DeliveryCounter is a Store that counts deliveries itself.
+type DeliveryCounter interface {
+	// CountDeliveries returns how many deliveries match. It stops counting at
+	// most, so that its cost is bounded. f.Cursor counts those that come after it
+	// in the list; f.Limit is ignored. The tenant and most have been checked.
+	// Those of one tenant that are pending are counted before many a Send.
+	CountDeliveries(ctx context.Context, f DeliveryFilter, most int) (int, error)
 }
 
-// CountPending returns how many deliveries of the tenant, or of [AllTenants],
-// are pending: at most most, where it stops counting. If s is a
-// [PendingCounter] it calls that, otherwise it lists them. An empty tenant, and
-// a most below one, give an error wrapping [ErrInvalidFilter].
-func CountPending(ctx context.Context, s Store, tenant string, most int) (int, error) {
-	if err := checkCount(tenant, most); err != nil {
+// CountDeliveries returns how many deliveries match: at most most, where it stops
+// counting. With a Cursor it counts those that come after it in the list, and it
+// ignores the Limit. If s is a [DeliveryCounter] it calls that, otherwise it lists
+// them. An empty tenant, and a most below one, give an error wrapping
+// [ErrInvalidFilter].
+func CountDeliveries(ctx context.Context, s Store, f DeliveryFilter, most int) (int, error) {
+	if err := checkCount(f.Tenant, most); err != nil {
 		return 0, err
 	}
-	if counter, ok := As[PendingCounter](s); ok {
-		return counter.CountPending(ctx, tenant, most)
+	if counter, ok := As[DeliveryCounter](s); ok {
+		return counter.CountDeliveries(ctx, f, most)
 	}
-	return count(AllDeliveries(ctx, s, DeliveryFilter{
-		Tenant: tenant, States: []DeliveryState{Pending}, Limit: most,
-	}), most)
+	f.Limit = most
+	return count(AllDeliveries(ctx, s, f), most)
 }
 
 // CountEndpoints returns how many endpoints the tenant has, or [AllTenants]

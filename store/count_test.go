@@ -9,7 +9,11 @@ import (
 	"github.com/outhook/outhook/store/memstore"
 )
 
-func TestCountPending(t *testing.T) {
+func pendingOf(tenant string) store.DeliveryFilter {
+	return store.DeliveryFilter{Tenant: tenant, States: []store.DeliveryState{store.Pending}}
+}
+
+func TestCountDeliveries(t *testing.T) {
 	t.Parallel()
 	m, d := setup(t)
 	e := store.Event{ID: "evt_more", Tenant: "ws_1"}
@@ -20,14 +24,14 @@ func TestCountPending(t *testing.T) {
 	if err := m.CreateEvent(t.Context(), e, more); err != nil {
 		t.Fatal(err)
 	}
-	for name, s := range map[string]store.Store{"PendingCounter": wrapped{m}, "fallback": base{m}} {
+	for name, s := range map[string]store.Store{"DeliveryCounter": wrapped{m}, "fallback": base{m}} {
 		for _, tc := range []struct {
 			tenant     string
 			most, want int
 		}{
 			{"ws_1", 9, 2}, {"ws_1", 2, 2}, {"ws_1", 1, 1}, {"ws_2", 9, 0}, {store.AllTenants, 9, 2}, {store.AllTenants, 1, 1},
 		} {
-			if got, err := store.CountPending(t.Context(), s, tc.tenant, tc.most); got != tc.want || err != nil {
+			if got, err := store.CountDeliveries(t.Context(), s, pendingOf(tc.tenant), tc.most); got != tc.want || err != nil {
 				t.Errorf("%s: of %q, at most %d: got %d, %v, want %d", name, tc.tenant, tc.most, got, err, tc.want)
 			}
 		}
@@ -36,7 +40,7 @@ func TestCountPending(t *testing.T) {
 	if err := m.UpdateDelivery(t.Context(), d, nil); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := store.CountPending(t.Context(), m, "ws_1", 9); got != 1 || err != nil {
+	if got, err := store.CountDeliveries(t.Context(), m, pendingOf("ws_1"), 9); got != 1 || err != nil {
 		t.Errorf("after one has failed: got %d, %v, want 1", got, err)
 	}
 }
@@ -53,8 +57,8 @@ func TestCountMany(t *testing.T) {
 		}
 	}
 	for most, want := range map[int]int{n + 1: n, n - 1: n - 1, store.MaxLimit: store.MaxLimit} {
-		if got, err := store.CountPending(t.Context(), s, "ws_1", most); got != want || err != nil {
-			t.Errorf("CountPending, at most %d: got %d, %v, want %d", most, got, err, want)
+		if got, err := store.CountDeliveries(t.Context(), s, pendingOf("ws_1"), most); got != want || err != nil {
+			t.Errorf("CountDeliveries, at most %d: got %d, %v, want %d", most, got, err, want)
 		}
 		if got, err := store.CountEndpoints(t.Context(), s, "ws_1", most); got != want || err != nil {
 			t.Errorf("CountEndpoints, at most %d: got %d, %v, want %d", most, got, err, want)
@@ -67,11 +71,11 @@ func TestCountRefuses(t *testing.T) {
 	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
 	for name, count := range map[string]func(ctx context.Context, tenant string, most int) (int, error){
-		"CountPending": func(ctx context.Context, tenant string, most int) (int, error) {
-			return store.CountPending(ctx, memstore.New(), tenant, most)
+		"CountDeliveries": func(ctx context.Context, tenant string, most int) (int, error) {
+			return store.CountDeliveries(ctx, memstore.New(), pendingOf(tenant), most)
 		},
-		"CountPending by listing": func(ctx context.Context, tenant string, most int) (int, error) {
-			return store.CountPending(ctx, base{memstore.New()}, tenant, most)
+		"CountDeliveries by listing": func(ctx context.Context, tenant string, most int) (int, error) {
+			return store.CountDeliveries(ctx, base{memstore.New()}, pendingOf(tenant), most)
 		},
 		"CountEndpoints": func(ctx context.Context, tenant string, most int) (int, error) {
 			return store.CountEndpoints(ctx, memstore.New(), tenant, most)

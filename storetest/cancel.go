@@ -63,8 +63,8 @@ func calls() []call {
 			_, err := store.LoadJob(ctx, s, "t_a", "dlv_t_a")
 			return err
 		}},
-		{"CountPending", func(ctx context.Context, s store.Store) error {
-			_, err := store.CountPending(ctx, s, "t_a", 9)
+		{"CountDeliveries", func(ctx context.Context, s store.Store) error {
+			_, err := store.CountDeliveries(ctx, s, pendingOf("t_a"), 9)
 			return err
 		}},
 	}

@@ -74,8 +74,8 @@ func (s deaf) LoadJob(c ctx, tenant, id string) (store.Job, error) {
 	return s.Store.LoadJob(s.ctx(c, "LoadJob"), tenant, id)
 }
 
-func (s deaf) CountPending(c ctx, tenant string, most int) (int, error) {
-	return s.Store.CountPending(s.ctx(c, "CountPending"), tenant, most)
+func (s deaf) CountDeliveries(c ctx, f store.DeliveryFilter, most int) (int, error) {
+	return s.Store.CountDeliveries(s.ctx(c, "CountDeliveries"), f, most)
 }
 
 func (s deaf) Purge(c ctx, f store.PurgeFilter) (int, error) {

@@ -15,7 +15,7 @@ type extra struct {
 	load  func(ctx, string, string) (store.Job, error)
 	stats func(ctx, store.StatsFilter) ([]store.StatsBucket, error)
 	purge func(ctx, store.PurgeFilter) (int, error)
-	count func(ctx, string, int) (int, error)
+	count func(ctx, store.DeliveryFilter, int) (int, error)
 	roll  func(ctx, time.Time, int) (int, error)
 }
 
@@ -25,8 +25,8 @@ func (s *extra) Stats(c ctx, f store.StatsFilter) ([]store.StatsBucket, error) {
 
 func (s *extra) Purge(c ctx, f store.PurgeFilter) (int, error) { return s.purge(c, f) }
 
-func (s *extra) CountPending(c ctx, tenant string, most int) (int, error) {
-	return s.count(c, tenant, most)
+func (s *extra) CountDeliveries(c ctx, f store.DeliveryFilter, most int) (int, error) {
+	return s.count(c, f, most)
 }
 
 func (s *extra) RollStats(c ctx, before time.Time, limit int) (int, error) {
@@ -37,7 +37,7 @@ func withExtra(change func(s *extra, m *memstore.Store)) func() store.Store {
 	return func() store.Store {
 		m := memstore.New()
 		r := &rolled{m: m}
-		s := &extra{Store: m, load: m.LoadJob, purge: m.Purge, count: m.CountPending, roll: r.roll, stats: r.stats}
+		s := &extra{Store: m, load: m.LoadJob, purge: m.Purge, count: m.CountDeliveries, roll: r.roll, stats: r.stats}
 		if change != nil {
 			change(s, m)
 		}
@@ -198,54 +198,74 @@ func purgeMutants() []mutant {
 }
 
 func countMutants() []mutant {
-	count := func(change func(m *memstore.Store, c ctx, tenant string, most int) (int, error)) func() store.Store {
+	count := func(change func(m *memstore.Store, c ctx, f store.DeliveryFilter, most int) (int, error)) func() store.Store {
 		return withExtra(func(s *extra, m *memstore.Store) {
-			s.count = func(c ctx, tenant string, most int) (int, error) { return change(m, c, tenant, most) }
+			s.count = func(c ctx, f store.DeliveryFilter, most int) (int, error) { return change(m, c, f, most) }
 		})
 	}
-	// of counts the deliveries that keep leaves.
-	of := func(keep func(d store.Delivery, tenant string) bool) func() store.Store {
-		return count(func(m *memstore.Store, c ctx, tenant string, most int) (n int, err error) {
-			for d, err := range store.AllDeliveries(c, m, store.DeliveryFilter{Tenant: store.AllTenants}) {
-				if err != nil {
-					return 0, err
-				}
-				if keep(d, tenant) {
-					n++
-				}
-			}
-			return min(n, most), nil
+	other := func(change func(f *store.DeliveryFilter)) func() store.Store {
+		return count(func(m *memstore.Store, c ctx, f store.DeliveryFilter, most int) (int, error) {
+			change(&f)
+			return m.CountDeliveries(c, f, most)
 		})
 	}
-	in := func(d store.Delivery, tenant string) bool { return tenant == store.AllTenants || d.Tenant == tenant }
+	equals, change, cursor := "CountDeliveries/EqualsFallback", "CountDeliveries/Change", "CountDeliveries/Cursor"
 	return []mutant{
-		{
-			"CountPending of everybody",
-			[]string{"CountPending/EqualsFallback"},
-			of(func(d store.Delivery, _ string) bool { return d.State == store.Pending }), "",
-		},
-		{
-			"CountPending does not know AllTenants",
-			[]string{"CountPending/EqualsFallback", "CountPending/Most"},
-			of(func(d store.Delivery, tenant string) bool { return d.State == store.Pending && d.Tenant == tenant }), "",
-		},
-		{
-			"CountPending of any state",
-			[]string{"CountPending/EqualsFallback", "CountPending/Change"},
-			of(in), "",
-		},
-		{
-			"CountPending of those that are due",
-			[]string{"CountPending/EqualsFallback", "CountPending/Change"},
-			of(func(d store.Delivery, tenant string) bool {
-				return in(d, tenant) && isDue(d, store.DueFilter{Before: later(9)})
-			}), "",
-		},
-		{"CountPending is not bounded", []string{"CountPending/Most"}, count(func(m *memstore.Store, c ctx, tenant string, _ int) (int, error) {
-			return m.CountPending(c, tenant, 1000)
-		}), "at most 1"},
-		{"CountPending stops one early", []string{"CountPending/Most"}, count(func(m *memstore.Store, c ctx, tenant string, most int) (int, error) {
-			return m.CountPending(c, tenant, most-1)
-		}), ""},
+		{"CountDeliveries of everybody", []string{equals}, other(func(f *store.DeliveryFilter) { f.Tenant = store.AllTenants }), ""},
+		{"CountDeliveries does not know AllTenants", []string{equals, "CountDeliveries/Most"}, count(
+			func(m *memstore.Store, c ctx, f store.DeliveryFilter, most int) (int, error) {
+				if f.Tenant == store.AllTenants {
+					return 0, nil
+				}
+				return m.CountDeliveries(c, f, most)
+			}), ""},
+		{"CountDeliveries of any state", []string{equals, change}, other(func(f *store.DeliveryFilter) { f.States = nil }), ""},
+		{"CountDeliveries of the first state", []string{equals}, other(func(f *store.DeliveryFilter) { f.States = f.States[:min(1, len(f.States))] }), ""},
+		{"CountDeliveries of any endpoint", []string{equals}, other(func(f *store.DeliveryFilter) { f.EndpointID = "" }), ""},
+		{"CountDeliveries of any event", []string{equals}, other(func(f *store.DeliveryFilter) { f.EventID = "" }), ""},
+		{"CountDeliveries of any type", []string{equals}, other(func(f *store.DeliveryFilter) { f.EventType = "" }), ""},
+		{"CountDeliveries since ever", []string{equals}, other(func(f *store.DeliveryFilter) { f.Since = time.Time{} }), ""},
+		{"CountDeliveries for ever", []string{equals}, other(func(f *store.DeliveryFilter) { f.Until = time.Time{} }), ""},
+		{"CountDeliveries of those that are due", []string{equals, change}, count(
+			func(m *memstore.Store, c ctx, f store.DeliveryFilter, most int) (n int, err error) {
+				for d, err := range store.AllDeliveries(c, m, f) {
+					if err != nil {
+						return 0, err
+					}
+					if d.State != store.Pending || isDue(d, store.DueFilter{Before: later(9)}) {
+						n++
+					}
+				}
+				return min(n, most), nil
+			}), ""},
+		{"CountDeliveries twice, of a state named twice", []string{equals}, count(
+			func(m *memstore.Store, c ctx, f store.DeliveryFilter, most int) (n int, err error) {
+				if len(f.States) == 0 {
+					return m.CountDeliveries(c, f, most)
+				}
+				for _, state := range f.States {
+					f.States = []store.DeliveryState{state}
+					of, err := m.CountDeliveries(c, f, most)
+					if err != nil {
+						return 0, err
+					}
+					n += of
+				}
+				return min(n, most), nil
+			}), ""},
+		{"CountDeliveries is not bounded", []string{"CountDeliveries/Most"}, count(
+			func(m *memstore.Store, c ctx, f store.DeliveryFilter, _ int) (int, error) {
+				return m.CountDeliveries(c, f, 1000)
+			}), "at most 1"},
+		{"CountDeliveries stops one early", []string{"CountDeliveries/Most"}, count(
+			func(m *memstore.Store, c ctx, f store.DeliveryFilter, most int) (int, error) {
+				return m.CountDeliveries(c, f, most-1)
+			}), ""},
+		{"CountDeliveries from the beginning", []string{cursor}, other(func(f *store.DeliveryFilter) { f.Cursor = "" }), ""},
+		{"CountDeliveries of a page", []string{cursor}, count(
+			func(m *memstore.Store, c ctx, f store.DeliveryFilter, _ int) (int, error) {
+				page, err := m.ListDeliveries(c, f)
+				return len(page.Items), err
+			}), ""},
 	}
 }

@@ -47,6 +47,10 @@ func TestReadsOfManyPending(t *testing.T) {
 	})
 }
 
+func pendingOf(tenant string) store.DeliveryFilter {
+	return store.DeliveryFilter{Tenant: tenant, States: []store.DeliveryState{store.Pending}}
+}
+
 // pendingCalls return how many they have found.
 func pendingCalls(s *sqlstore.Store) map[string]func(ctx context.Context) (int, error) {
 	const most = 100
@@ -63,7 +67,7 @@ func pendingCalls(s *sqlstore.Store) map[string]func(ctx context.Context) (int, 
 		}
 	}
 	count := func(tenant string) func(ctx context.Context) (int, error) {
-		return func(ctx context.Context) (int, error) { return store.CountPending(ctx, s, tenant, most) }
+		return func(ctx context.Context) (int, error) { return store.CountDeliveries(ctx, s, pendingOf(tenant), most) }
 	}
 	return map[string]func(ctx context.Context) (int, error){
 		"two pages of an endpoint":      due("t_7", "ep_1"),

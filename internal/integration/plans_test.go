@@ -55,7 +55,7 @@ func calls(s *sqlstore.Store, history int) map[string]func(ctx context.Context) 
 		"ListDue of an endpoint":      due(store.DueFilter{Before: after(3600), Limit: 10, Tenant: "t_7", EndpointID: "ep_4"}),
 		"ListDue of an idle endpoint": due(store.DueFilter{Before: after(3600), Limit: 10, Tenant: "t_7", EndpointID: "ep_3"}),
 		"count of pending ones": func(ctx context.Context) error {
-			_, err := s.CountPending(ctx, "t_7", 100)
+			_, err := s.CountDeliveries(ctx, pendingOf("t_7"), 100)
 			return err
 		},
 		"deliveries of all":                      deliveries(store.DeliveryFilter{Tenant: store.AllTenants}),

@@ -18,12 +18,13 @@ type Store struct {
 }
 
 var (
-	_ store.Store          = (*Store)(nil)
-	_ store.JobLoader      = (*Store)(nil)
-	_ store.StatsSource    = (*Store)(nil)
-	_ store.StatsRoller    = (*Store)(nil)
-	_ store.Purger         = (*Store)(nil)
-	_ store.PendingCounter = (*Store)(nil)
+	_ store.Store           = (*Store)(nil)
+	_ store.JobLoader       = (*Store)(nil)
+	_ store.StatsSource     = (*Store)(nil)
+	_ store.StatsRoller     = (*Store)(nil)
+	_ store.Purger          = (*Store)(nil)
+	_ store.DeliveryCounter = (*Store)(nil)
+	_ store.ReplayStore     = (*Store)(nil)
 )
 
 // New returns a Store around inner, which must have all optional abilities.
@@ -124,8 +125,31 @@ func (s *Store) Purge(ctx context.Context, f store.PurgeFilter) (int, error) {
 	return store.Purge(ctx, s.inner, f)
 }
 
-// CountPending implements [store.PendingCounter].
-func (s *Store) CountPending(ctx context.Context, tenant string, most int) (int, error) {
+// CountDeliveries implements [store.DeliveryCounter].
+func (s *Store) CountDeliveries(ctx context.Context, f store.DeliveryFilter, most int) (int, error) {
 	defer s.turn()()
-	return store.CountPending(ctx, s.inner, tenant, most)
+	return store.CountDeliveries(ctx, s.inner, f, most)
+}
+
+func (s *Store) replays() store.ReplayStore {
+	replays, _ := store.As[store.ReplayStore](s.inner)
+	return replays
+}
+
+// PutReplay implements [store.ReplayStore].
+func (s *Store) PutReplay(ctx context.Context, r store.Replay) error {
+	defer s.turn()()
+	return s.replays().PutReplay(ctx, r)
+}
+
+// GetReplay implements [store.ReplayStore].
+func (s *Store) GetReplay(ctx context.Context, tenant, id string) (store.Replay, error) {
+	defer s.turn()()
+	return s.replays().GetReplay(ctx, tenant, id)
+}
+
+// ListReplays implements [store.ReplayStore].
+func (s *Store) ListReplays(ctx context.Context, f store.ReplayFilter) (store.Page[store.Replay], error) {
+	defer s.turn()()
+	return s.replays().ListReplays(ctx, f)
 }

@@ -3,6 +3,7 @@ package memstore
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"slices"
 
 	"github.com/outhook/outhook/store"
@@ -83,20 +84,49 @@ func (s *Store) ListDeliveries(ctx context.Context, f store.DeliveryFilter) (pag
 	if err := store.CheckTenantFilter(f.Tenant); err != nil {
 		return page, err
 	}
-	match := func(d *store.Delivery) bool {
-		return (f.EndpointID == "" || d.EndpointID == f.EndpointID) &&
-			(f.EventID == "" || d.EventID == f.EventID) &&
-			(f.EventType == "" || d.EventType == f.EventType) &&
-			(len(f.States) == 0 || slices.Contains(f.States, d.State))
-	}
 	err = s.read(ctx, func() error {
-		page, err = s.deliveries.list(query[store.Delivery]{
-			group: narrowest(f.Tenant, f.EndpointID, f.EventID, ""), since: f.Since, until: f.Until,
-			limit: f.Limit, cursor: f.Cursor, match: match,
-		})
+		page, err = s.deliveries.list(ofDeliveries(f))
 		return err
 	})
 	return page, err
+}
+
+func ofDeliveries(f store.DeliveryFilter) query[store.Delivery] {
+	return query[store.Delivery]{
+		group: narrowest(f.Tenant, f.EndpointID, f.EventID, ""), since: f.Since, until: f.Until,
+		limit: f.Limit, cursor: f.Cursor,
+		match: func(d *store.Delivery) bool {
+			return (f.EndpointID == "" || d.EndpointID == f.EndpointID) &&
+				(f.EventID == "" || d.EventID == f.EventID) &&
+				(f.EventType == "" || d.EventType == f.EventType) &&
+				(len(f.States) == 0 || slices.Contains(f.States, d.State))
+		},
+	}
+}
+
+// CountDeliveries implements [store.DeliveryCounter]. How many are pending it knows.
+func (s *Store) CountDeliveries(ctx context.Context, f store.DeliveryFilter, most int) (n int, err error) {
+	f.Limit = 0
+	pending := store.DeliveryFilter{Tenant: f.Tenant, States: []store.DeliveryState{store.Pending}}
+	err = s.read(ctx, func() error {
+		if reflect.DeepEqual(f, pending) {
+			n = min(s.countPending(f.Tenant), most)
+			return nil
+		}
+		n, err = s.deliveries.count(ofDeliveries(f), most)
+		return err
+	})
+	return n, err
+}
+
+func (s *Store) countPending(tenant string) (n int) {
+	if tenant != store.AllTenants {
+		return s.pending[tenant]
+	}
+	for _, pending := range s.pending {
+		n += pending
+	}
+	return n
 }
 
 // ListAttempts implements [store.DeliveryStore].

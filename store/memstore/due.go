@@ -65,21 +65,6 @@ func (s *Store) setPending(old, now *store.Delivery) {
 	}
 }
 
-// CountPending implements [store.PendingCounter].
-func (s *Store) CountPending(ctx context.Context, tenant string, most int) (n int, err error) {
-	err = s.read(ctx, func() error {
-		if tenant != store.AllTenants {
-			n = s.pending[tenant]
-			return nil
-		}
-		for _, pending := range s.pending {
-			n += pending
-		}
-		return nil
-	})
-	return min(n, most), err
-}
-
 // dueKeys are a delivery's places among all, and among those of its endpoint:
 // none if it is not due.
 func dueKeys(d *store.Delivery) []key {

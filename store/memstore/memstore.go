@@ -10,10 +10,11 @@ import (
 )
 
 var (
-	_ store.Store          = (*Store)(nil)
-	_ store.JobLoader      = (*Store)(nil)
-	_ store.Purger         = (*Store)(nil)
-	_ store.PendingCounter = (*Store)(nil)
+	_ store.Store           = (*Store)(nil)
+	_ store.JobLoader       = (*Store)(nil)
+	_ store.Purger          = (*Store)(nil)
+	_ store.DeliveryCounter = (*Store)(nil)
+	_ store.ReplayStore     = (*Store)(nil)
 )
 
 // Store keeps everything in memory. Create it with [New].
@@ -23,6 +24,7 @@ type Store struct {
 	events     *table[store.Event]
 	deliveries *table[store.Delivery]
 	attempts   *table[store.Attempt]
+	replays    *table[store.Replay]
 	// due orders the pending deliveries by NextAttemptAt, all of them and those
 	// of each endpoint: what is not due is never read, however many there are.
 	due *btree.BTreeG[key]
@@ -37,6 +39,7 @@ func New() *Store {
 		events:     newTable(placeEvent, store.Event.Clone),
 		deliveries: newTable(placeDelivery, cloneDelivery),
 		attempts:   newTable(placeAttempt, store.Attempt.Clone),
+		replays:    newTable(placeReplay, store.Replay.Clone),
 		due:        newTree(),
 		pending:    map[string]int{},
 	}

@@ -40,6 +40,7 @@ func (s *Store) Purge(ctx context.Context, f store.PurgeFilter) (handled int, er
 			}
 			handled++
 		}
+		s.removeReplays(f, limit)
 		return nil
 	})
 	return handled, err

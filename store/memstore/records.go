@@ -41,6 +41,13 @@ func ownAttempt(a store.Attempt) *store.Attempt {
 	return &a
 }
 
+func ownReplay(r store.Replay) *store.Replay {
+	r = r.Clone()
+	r.Since, r.Until, r.EndedAt = micro(r.Since), micro(r.Until), micro(r.EndedAt)
+	r.CreatedAt, r.UpdatedAt = micro(r.CreatedAt), micro(r.UpdatedAt)
+	return &r
+}
+
 // cloneDelivery: a Delivery holds no memory that could be shared.
 func cloneDelivery(d store.Delivery) store.Delivery { return d }
 
@@ -72,4 +79,12 @@ func placeAttempt(a *store.Attempt) place {
 		{byEvent, a.Tenant, a.EventID},
 		{byDelivery, a.Tenant, a.DeliveryID},
 	}}
+}
+
+func placeReplay(r *store.Replay) place {
+	groups := []group{{kind: everything}, {kind: byTenant, tenant: r.Tenant}}
+	if r.State == store.ReplayRunning {
+		groups = append(groups, group{kind: running})
+	}
+	return place{ref{r.Tenant, r.ID}, r.CreatedAt, groups}
 }

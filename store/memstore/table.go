@@ -17,8 +17,8 @@ import (
 type ref struct{ tenant, id string }
 
 // group is a set of records that a list can be narrowed to without reading
-// any other: all of them, a tenant's, or those of one endpoint, event or
-// delivery of a tenant.
+// any other: all of them, a tenant's, those of one endpoint, event or delivery
+// of a tenant, or the replays that are running.
 type group struct {
 	kind   kind
 	tenant string
@@ -33,6 +33,7 @@ const (
 	byEndpoint
 	byEvent
 	byDelivery
+	running
 )
 
 // key is a record's place in one group: by time, then id. The tenant comes
@@ -166,11 +167,33 @@ type query[T any] struct {
 
 func (t *table[T]) list(q query[T]) (store.Page[T], error) {
 	var page store.Page[T]
+	limit, last := store.PageLimit(q.limit), key{}
+	err := t.walk(q, func(k key, row *T) bool {
+		if len(page.Items) == limit {
+			page.Next = last.cursor()
+			return false
+		}
+		page.Items, last = append(page.Items, t.clone(*row)), k
+		return true
+	})
+	return page, err
+}
+
+// count counts what a list has, up to most.
+func (t *table[T]) count(q query[T], most int) (n int, err error) {
+	err = t.walk(q, func(key, *T) bool {
+		n++
+		return n < most
+	})
+	return n, err
+}
+
+// walk visits what matches, until visit returns false.
+func (t *table[T]) walk(q query[T], visit func(k key, row *T) bool) error {
 	after, err := parseCursor(q.cursor, q.group)
 	if err != nil {
-		return page, err
+		return err
 	}
-	limit, last := store.PageLimit(q.limit), key{}
 	t.order.Descend(q.start(after), func(k key) bool {
 		if k.group != q.group {
 			return false
@@ -184,14 +207,9 @@ func (t *table[T]) list(q query[T]) (store.Page[T], error) {
 		if tooNew || after != nil && k == *after || !q.match(row) {
 			return true
 		}
-		if len(page.Items) == limit {
-			page.Next = last.cursor()
-			return false
-		}
-		page.Items, last = append(page.Items, t.clone(*row)), k
-		return true
+		return visit(k, row)
 	})
-	return page, nil
+	return nil
 }
 
 // start is where to enter the tree: at the cursor or at until, whichever is

@@ -52,9 +52,9 @@ func (q *query) between(column string, since, until time.Time) {
 
 // eachOf returns a query for each of the states; for all of them if there are
 // none. One query for several would read all rows of them, to sort them.
-func (q *query) eachOf(column string, states []store.DeliveryState) []query {
+func eachOf[S ~string](q query, column string, states []S) []query {
 	if len(states) == 0 {
-		return []query{*q}
+		return []query{q}
 	}
 	var queries []query
 	for _, state := range slices.Compact(slices.Sorted(slices.Values(states))) {
@@ -137,15 +137,8 @@ func ordinary(t time.Time) bool { return t.Year() >= 1 && t.Year() <= 9999 }
 func page[T any](ctx context.Context, s *Store, t *table[T], queries []query, o order,
 	limit int, cursor string, where func(T) place,
 ) (store.Page[T], error) {
-	if cursor != "" {
-		last, err := parseCursor(cursor)
-		if err != nil {
-			return store.Page[T]{}, err
-		}
-		condition, args := o.after(s.dialect, last)
-		for i := range queries {
-			queries[i].and(condition, args...)
-		}
+	if err := follow(queries, o, cursor); err != nil {
+		return store.Page[T]{}, err
 	}
 	limit = store.PageLimit(limit)
 	// One more than asked for says whether there is another page.
@@ -164,6 +157,22 @@ func page[T any](ctx context.Context, s *Store, t *table[T], queries []query, o 
 	}
 	items = items[:limit]
 	return store.Page[T]{Items: items, Next: where(items[limit-1]).cursor()}, nil
+}
+
+// follow narrows the queries to what comes after a cursor.
+func follow(queries []query, o order, cursor string) error {
+	if cursor == "" {
+		return nil
+	}
+	last, err := parseCursor(cursor)
+	if err != nil {
+		return err
+	}
+	condition, args := o.after(queries[0].dialect, last)
+	for i := range queries {
+		queries[i].and(condition, args...)
+	}
+	return nil
 }
 
 // list returns the statement of a page. Each of several queries finds its own
@@ -201,14 +210,18 @@ func (s *Store) ListDeliveries(ctx context.Context, f store.DeliveryFilter) (sto
 	if err := store.CheckTenantFilter(f.Tenant); err != nil {
 		return store.Page[store.Delivery]{}, err
 	}
+	return page(ctx, s, &s.deliveries, s.deliveriesOf(f), newestFirst("created_at"), f.Limit, f.Cursor,
+		func(d store.Delivery) place { return place{d.CreatedAt, d.ID, d.Tenant} })
+}
+
+func (s *Store) deliveriesOf(f store.DeliveryFilter) []query {
 	q := query{dialect: s.dialect}
 	q.tenant(f.Tenant)
 	q.equal("endpoint_id", f.EndpointID)
 	q.equal("event_id", f.EventID)
 	q.equal("event_type", f.EventType)
 	q.between("created_at", f.Since, f.Until)
-	return page(ctx, s, &s.deliveries, q.eachOf("state", f.States), newestFirst("created_at"), f.Limit, f.Cursor,
-		func(d store.Delivery) place { return place{d.CreatedAt, d.ID, d.Tenant} })
+	return eachOf(q, "state", f.States)
 }
 
 // ListDue implements [store.DeliveryStore].

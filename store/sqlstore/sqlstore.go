@@ -10,12 +10,12 @@ import (
 )
 
 var (
-	_ store.Store          = (*Store)(nil)
-	_ store.JobLoader      = (*Store)(nil)
-	_ store.StatsSource    = (*Store)(nil)
-	_ store.StatsRoller    = (*Store)(nil)
-	_ store.Purger         = (*Store)(nil)
-	_ store.PendingCounter = (*Store)(nil)
+	_ store.Store           = (*Store)(nil)
+	_ store.JobLoader       = (*Store)(nil)
+	_ store.StatsSource     = (*Store)(nil)
+	_ store.StatsRoller     = (*Store)(nil)
+	_ store.Purger          = (*Store)(nil)
+	_ store.DeliveryCounter = (*Store)(nil)
 )
 
 // DefaultTablePrefix begins the names of the tables and indexes.
