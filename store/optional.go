@@ -234,8 +234,9 @@ func RollStats(ctx context.Context, s Store, before time.Time, limit int) (int, 
 // PurgeFilter says what is old enough to go.
 type PurgeFilter struct {
 	// Before removes events created before it, with their deliveries and
-	// attempts, unless one of the deliveries is still pending. Zero removes
-	// none. The sums of a [StatsRoller] stay.
+	// attempts, unless one of the deliveries is still pending. A [ReplayStore]
+	// removes the replays, too, that were started before it and have ended; they
+	// are not counted. Zero removes none. The sums of a [StatsRoller] stay.
 	Before time.Time
 	// BodiesBefore empties the payloads and response bodies of such events
 	// created before it, and keeps the rows. Zero empties none.

@@ -52,7 +52,7 @@ func TestOptionalInterfaces(t *testing.T) {
 }
 
 func optionalMutants() []mutant {
-	return slices.Concat(jobMutants(), statsMutants(), rollMutants(), purgeMutants(), countMutants())
+	return slices.Concat(jobMutants(), statsMutants(), rollMutants(), purgeMutants(), countMutants(), replayMutants())
 }
 
 func jobMutants() []mutant {

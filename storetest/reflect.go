@@ -18,6 +18,7 @@ var (
 // may keep them in a column that accepts no others.
 var words = map[reflect.Type]string{
 	reflect.TypeFor[store.DeliveryState](): string(store.Canceled),
+	reflect.TypeFor[store.ReplayState]():   string(store.ReplayCanceled),
 	reflect.TypeFor[store.Trigger]():       string(store.TriggerManual),
 	reflect.TypeFor[store.ErrorClass]():    string(store.ErrorTLS),
 }

@@ -47,6 +47,6 @@ func cases() []testCase {
 		endpointCases, eventCases, deliveryCases,
 		listCases(), filterCases, dueCases,
 		tenantCases, copyCases, contextCases(), concurrencyCases,
-		jobCases, statsCases, rollCases, purgeCases, countCases,
+		jobCases, statsCases, rollCases, purgeCases, countCases, replayCases,
 	)
 }

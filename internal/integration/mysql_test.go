@@ -103,7 +103,7 @@ func TestMySQLMigrateAfterACrash(t *testing.T) {
 func tables(t *testing.T, db *sql.DB) string {
 	t.Helper()
 	var b strings.Builder
-	for _, name := range []string{"migrations", "endpoints", "events", "deliveries", "attempts", "stats", "stats_mark"} {
+	for _, name := range []string{"migrations", "endpoints", "events", "deliveries", "attempts", "stats", "stats_mark", "replays"} {
 		var text string
 		if err := db.QueryRowContext(t.Context(), "SHOW CREATE TABLE outhook_"+name).Scan(&name, &text); err != nil {
 			t.Fatal(err)

@@ -107,7 +107,28 @@ func attemptFields(a *store.Attempt) []field {
 	}
 }
 
-// reference names an event, in lists of what to purge.
+func replayFields(r *store.Replay) []field {
+	return []field{
+		{"tenant", plain(&r.Tenant), true},
+		{"id", plain(&r.ID), true},
+		{"endpoint_id", plain(&r.EndpointID), false},
+		{"event_type", plain(&r.EventType), false},
+		{"states", document(&r.States), false},
+		{"since_at", instant(&r.Since), false},
+		{"until_at", instant(&r.Until), false},
+		{"state", plain(&r.State), false},
+		{"total", plain(&r.Total), false},
+		{"replayed", plain(&r.Replayed), false},
+		{"skipped", plain(&r.Skipped), false},
+		{"list_cursor", plain(&r.Cursor), false},
+		{"created_at", sortKey(&r.CreatedAt), true},
+		{"updated_at", instant(&r.UpdatedAt), false},
+		{"ended_at", instant(&r.EndedAt), false},
+		{"version", plain(&r.Version), false},
+	}
+}
+
+// reference names an event or a replay, in lists of what to purge.
 type reference struct {
 	Tenant string `json:"tenant"`
 	ID     string `json:"id"`

@@ -10,13 +10,15 @@ import (
 
 // purgeQueries remove or empty old events. The first two choose the events and
 // return them, with the number of their deliveries; the others follow with
-// those of them that nobody else has a hand on.
+// those of them that nobody else has a hand on. The last two are about replays.
 type purgeQueries struct {
 	chooseToRemove string
 	chooseToEmpty  string
 	lock           string // returns the event and the state of each delivery that it has locked
 	remove         []string
 	empty          []string
+	chooseReplays  string
+	removeReplays  []string
 }
 
 func newPurgeQueries(s *Store) purgeQueries {
@@ -43,11 +45,14 @@ func newPurgeQueries(s *Store) purgeQueries {
 			s.ofEvents("UPDATE", attempts, "event_id", "attempts_event", " SET response_body = "+d.noBytes),
 			s.ofEvents("UPDATE", events, "id", "", " SET emptied = true, payload = "+d.noBytes),
 		},
+		chooseReplays: d.numberParameters("SELECT tenant, id FROM " + s.replays.name + s.by("replays_all") +
+			" WHERE created_at < ? AND state <> 'running' ORDER BY created_at LIMIT ?" + d.lockRows),
+		removeReplays: []string{s.ofEvents(d.delete, s.replays.name, "id", "", "")},
 	}
 }
 
 // ofEvents makes a statement about the rows of a table, called old, that belong
-// to the events of a JSON array of references, which is its only parameter. The
+// to the events (or are the replays) of a JSON array of references, which is its only parameter. The
 // column has the event's id, and the index begins with tenant and column; "" is
 // the primary key.
 func (s *Store) ofEvents(verb, table, column, index, set string) string {
@@ -93,6 +98,9 @@ func (s *Store) Purge(ctx context.Context, f store.PurgeFilter) (int, error) {
 				return err
 			}
 			handled = n
+			if err := s.purgeReplays(ctx, q, f, limit); err != nil {
+				return err
+			}
 		}
 		if f.BodiesBefore.IsZero() || handled == limit {
 			return nil
@@ -183,7 +191,7 @@ func (s *Store) lockDeliveries(ctx context.Context, q Querier, chosen []candidat
 	return free, nil
 }
 
-// runFor runs statements with the events as their parameter.
+// runFor runs statements with the events, or replays, as their parameter.
 func runFor(ctx context.Context, q Querier, events []reference, statements []string) error {
 	if len(events) == 0 {
 		return nil

@@ -16,6 +16,7 @@ var (
 	_ store.StatsRoller     = (*Store)(nil)
 	_ store.Purger          = (*Store)(nil)
 	_ store.DeliveryCounter = (*Store)(nil)
+	_ store.ReplayStore     = (*Store)(nil)
 )
 
 // DefaultTablePrefix begins the names of the tables and indexes.
@@ -43,6 +44,7 @@ type Store struct {
 	events     table[store.Event]
 	deliveries table[store.Delivery]
 	attempts   table[store.Attempt]
+	replays    table[store.Replay]
 	queries    queries
 	batches    batches // unused inside a transaction
 
@@ -66,6 +68,7 @@ func New(db *sql.DB, d Dialect, o Options) (*Store, error) {
 	s.events = newTable(s, "events", "event", eventFields)
 	s.deliveries = newTable(s, "deliveries", "delivery", deliveryFields)
 	s.attempts = newTable(s, "attempts", "attempt", attemptFields)
+	s.replays = newTable(s, "replays", "replay", replayFields)
 	s.queries = newQueries(s)
 	s.batches = newBatches(s)
 	if s.dialect.singleWriter {

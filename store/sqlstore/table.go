@@ -138,6 +138,29 @@ func getRecord[T any](ctx context.Context, s *Store, t *table[T], tenant, id str
 	return record, nil
 }
 
+// put creates the record if its version is 0, and otherwise replaces the one of that
+// version. The version is a field of the record, and counts on.
+func (t *table[T]) put(ctx context.Context, q Querier, record *T, tenant, id string, version *int64) error {
+	given := *version
+	*version++
+	if given != 0 {
+		args, err := t.mutable(record)
+		if err != nil {
+			return err
+		}
+		return t.change(ctx, q, t.update, append(args, tenant, id, given), tenant, id, given)
+	}
+	args, err := t.all(record)
+	if err != nil {
+		return err
+	}
+	n, err := affected(ctx, q, t.insert, args...)
+	if err == nil && n == 0 {
+		err = store.ErrExists
+	}
+	return err
+}
+
 // change runs a statement that updates the record if it has the given version,
 // and says why if it met no row.
 func (t *table[T]) change(ctx context.Context, q Querier, statement string, args []any, tenant, id string, given int64) error {
