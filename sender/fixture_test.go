@@ -188,6 +188,7 @@ type faultyStore struct {
 	loadJob        func(ctx context.Context, tenant, id string) (store.Job, error)
 	putEndpoint    func(ctx context.Context, e store.Endpoint) error
 	checkTenant    func(tenant string) error
+	putReplay      func(ctx context.Context, r store.Replay) error
 }
 
 // override changes the store while it is in use.
@@ -229,6 +230,26 @@ func (s *faultyStore) LoadJob(ctx context.Context, tenant, id string) (store.Job
 		return f(ctx, tenant, id)
 	}
 	return store.LoadJob(ctx, s.Store, tenant, id)
+}
+
+func (s *faultyStore) replays() store.ReplayStore {
+	replays, _ := store.As[store.ReplayStore](s.Store)
+	return replays
+}
+
+func (s *faultyStore) PutReplay(ctx context.Context, r store.Replay) error {
+	if f := get(s, &s.putReplay); f != nil {
+		return f(ctx, r)
+	}
+	return s.replays().PutReplay(ctx, r)
+}
+
+func (s *faultyStore) GetReplay(ctx context.Context, tenant, id string) (store.Replay, error) {
+	return s.replays().GetReplay(ctx, tenant, id)
+}
+
+func (s *faultyStore) ListReplays(ctx context.Context, f store.ReplayFilter) (store.Page[store.Replay], error) {
+	return s.replays().ListReplays(ctx, f)
 }
 
 func (s *faultyStore) CheckTenant(_ context.Context, tenant string) error {

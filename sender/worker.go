@@ -17,8 +17,8 @@ import (
 // slot, beside those that make attempts.
 const waitingRoom = 256
 
-// RunWorkers delivers until ctx is done. It may run in any number of processes
-// at once. When ctx is done it takes no more deliveries, lets the attempts
+// RunWorkers delivers, and carries out what [StartReplay] has started, until ctx is
+// done. It may run in any number of processes at once. When ctx is done it takes no more deliveries, lets the attempts
 // under way finish within Config.ShutdownTimeout, and returns nil; no goroutine
 // of its own is left. An attempt that is cut off is made again later.
 //
@@ -53,6 +53,8 @@ func RunWorkers(ctx context.Context, cfg Config) error {
 	keeping.Go(func() { newSweeper(e).run(ctx) })
 	keeping.Go(func() { purger{e}.run(ctx) })
 	keeping.Go(func() { roller{e}.run(ctx) })
+	replayer := &replayer{client: &client{engine: e}}
+	keeping.Go(func() { replayer.run(ctx) })
 	w.runLanes(ctx, &keeping)
 	err = e.queue.Run(ctx, queue.RunOptions{
 		Handlers:        e.cfg.Concurrency + waitingRoom,

@@ -18,14 +18,19 @@ func (s *Store) CountDeliveries(ctx context.Context, f store.DeliveryFilter, mos
 	if err != nil {
 		return 0, err
 	}
-	tail := order + " LIMIT " + strconv.Itoa(most)
+	tail := " LIMIT " + strconv.Itoa(most)
 	parts, args := make([]string, len(queries)), []any(nil)
 	for i, q := range queries {
-		parts[i] = "SELECT one FROM (SELECT 1 AS one FROM " + s.deliveries.name + q.index + q.where() + tail + ") AS part" + strconv.Itoa(i)
+		parts[i] = "SELECT 1 AS one FROM " + s.deliveries.name + q.index + q.where() + order + tail
 		args = append(args, q.args...)
 	}
-	statement := s.dialect.numberParameters("SELECT count(*) FROM (" + strings.Join(parts, " UNION ALL ") +
-		" LIMIT " + strconv.Itoa(most) + ") AS counted")
+	if len(parts) > 1 {
+		for i, part := range parts {
+			parts[i] = "SELECT one FROM (" + part + ") AS part" + strconv.Itoa(i)
+		}
+		parts = []string{strings.Join(parts, " UNION ALL ") + tail}
+	}
+	statement := s.dialect.numberParameters("SELECT count(*) FROM (" + parts[0] + ") AS counted")
 	err = s.read(ctx, func(db Querier) error {
 		return queryOne(ctx, db, statement, args, &n)
 	})

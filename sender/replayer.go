@@ -1,0 +1,249 @@
+package sender
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/outhook/outhook/store"
+)
+
+const (
+	// replayBatch is how many deliveries of a bulk replay are made pending again
+	// before another one has its turn, and replayTimeout bounds how long that takes.
+	replayBatch   = 100
+	replayTimeout = 5 * time.Second
+	// replayLook is how often replays are looked for that nobody works on.
+	replayLook = time.Second
+	// replayHold is how long a replay stays with the process that works on it, from
+	// its last write on. It is longer than a batch takes, with its writes.
+	replayHold = 15 * time.Second
+	// ownReplays is how many a process works on at once, so that each has its turn
+	// within the replayHold.
+	ownReplays = 32
+)
+
+// replayer carries out the bulk replays that are in the Store. Each is worked on by
+// one process, which takes it by compare-and-swap and writes after every batch how
+// far it has come. If it has not written for the replayHold another takes over.
+type replayer struct {
+	*client
+	replays store.ReplayStore
+	looked  time.Time
+	cursor  string // of the list of those that are running
+	own     []*ownReplay
+}
+
+// ownReplay is a replay that this process works on.
+type ownReplay struct {
+	store.Replay
+	saved   time.Time // when it was written
+	unsaved bool      // Replay has what was not written yet
+	gone    bool      // it has ended, or another process has it
+	pace
+}
+
+// run works until ctx is done, and then finishes the batch in hand.
+func (r *replayer) run(ctx context.Context) {
+	var ok bool
+	if r.replays, ok = store.As[store.ReplayStore](r.cfg.Store); !ok {
+		return
+	}
+	for {
+		wait, err := replayLook, error(nil)
+		r.guard("Replayer", func() { wait, err = r.round(ctx) })
+		if err != nil && ctx.Err() == nil {
+			r.log.Warn("Replayer: Could not go on with a bulk replay; tried again", "error", err)
+		}
+		if !rest(ctx, wait) {
+			return
+		}
+	}
+}
+
+// round gives each replay its turn, and returns how long to wait before the next.
+func (r *replayer) round(ctx context.Context) (wait time.Duration, err error) {
+	if time.Since(r.looked) >= replayLook {
+		r.looked = time.Now()
+		err = r.look(ctx)
+	}
+	wait = replayLook - time.Since(r.looked)
+	for _, o := range r.own {
+		if ctx.Err() != nil {
+			return 0, nil
+		}
+		if pause := time.Until(o.until); pause > 0 {
+			wait = min(wait, pause)
+			continue
+		}
+		if failed := r.turn(ctx, o); failed != nil {
+			o.pause(replayLook)
+			err = failed
+		}
+		wait = min(wait, max(0, time.Until(o.until)))
+	}
+	r.own = slices.DeleteFunc(r.own, func(o *ownReplay) bool { return o.gone })
+	return wait, err
+}
+
+// look takes the replays that nobody works on, as many as this process may have.
+func (r *replayer) look(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, countTimeout)
+	defer cancel()
+	page, err := r.replays.ListReplays(ctx, store.ReplayFilter{
+		Tenant: store.AllTenants, States: []store.ReplayState{store.ReplayRunning}, Limit: replayBatch, Cursor: r.cursor,
+	})
+	r.cursor = page.Next
+	if err != nil {
+		return err
+	}
+	for _, found := range page.Items {
+		// One that was only written when it was started is new.
+		held := found.Version > 1 && time.Since(found.UpdatedAt) < replayHold
+		if held || r.owns(found) || len(r.own) >= ownReplays {
+			continue
+		}
+		if err := r.take(ctx, found); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *replayer) owns(found store.Replay) bool {
+	return slices.ContainsFunc(r.own, func(o *ownReplay) bool { return o.Tenant == found.Tenant && o.ID == found.ID })
+}
+
+// take makes a replay this process's own, unless another is faster.
+func (r *replayer) take(ctx context.Context, found store.Replay) error {
+	if found.Version > 1 {
+		if err := r.recount(ctx, &found); err != nil {
+			return err
+		}
+		r.log.Info("Replayer: Takes over a bulk replay", slog.String("replay", found.ID), slog.String("tenant", found.Tenant))
+	}
+	found.UpdatedAt = now()
+	switch err := r.replays.PutReplay(ctx, found); {
+	case errors.Is(err, store.ErrConflict), errors.Is(err, store.ErrNotFound):
+		return nil
+	case err != nil:
+		return err
+	}
+	found.Version++
+	r.own = append(r.own, &ownReplay{Replay: found, saved: time.Now()})
+	return nil
+}
+
+// recount adds what its last owner had replayed and not written when it died:
+// what is missing behind the cursor, at most a batch. What does not get counted in
+// time is not added.
+func (r *replayer) recount(ctx context.Context, found *store.Replay) error {
+	missing := found.Total - found.Replayed - found.Skipped
+	if missing <= 0 || found.Total == maxTotal {
+		return nil
+	}
+	left, err := store.CountDeliveries(ctx, r.cfg.Store, deliveriesOf(*found), missing)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	found.Replayed += min(missing-left, replayBatch)
+	return nil
+}
+
+// turn replays the next batch of o, unless it has to wait.
+func (r *replayer) turn(ctx context.Context, o *ownReplay) error {
+	switch {
+	case time.Since(o.saved) > replayHold:
+		o.gone = true // another process may have it: look finds out
+		return nil
+	case o.unsaved:
+		return r.save(ctx, o)
+	}
+	// A stop waits for the batch: it takes a moment, and its count is exact.
+	work, cancel := context.WithTimeout(context.WithoutCancel(ctx), min(replayTimeout, r.cfg.ShutdownTimeout))
+	defer cancel()
+	limit, err := r.room(work, o)
+	if err != nil || limit == 0 {
+		return errors.Join(err, r.keep(ctx, o))
+	}
+	filter := deliveriesOf(o.Replay)
+	filter.Limit = limit
+	page, err := r.cfg.Store.ListDeliveries(work, filter)
+	if err != nil {
+		return err
+	}
+	if busy, err := r.busy(work, o, page.Items); err != nil || busy {
+		return errors.Join(err, r.keep(ctx, o))
+	}
+	var result ReplayResult
+	err = r.replayPage(work, page.Items, &result)
+	o.Replayed += result.Replayed
+	o.spent += result.Replayed
+	if err == nil {
+		// After an error the page is listed again, without those that are pending.
+		o.Skipped += len(page.Items) - result.Replayed
+		o.Cursor = page.Next
+	}
+	if err == nil && page.Next == "" {
+		o.State, o.EndedAt = store.ReplayFinished, now()
+	}
+	o.UpdatedAt, o.unsaved = now(), true
+	return errors.Join(err, r.save(ctx, o))
+}
+
+// keep writes a sign of life of a replay that waits.
+func (r *replayer) keep(ctx context.Context, o *ownReplay) error {
+	if time.Since(o.saved) < replayHold/3 {
+		return nil
+	}
+	o.UpdatedAt = now()
+	return r.save(ctx, o)
+}
+
+// save writes how far o has come. If somebody else has written, o is theirs.
+func (r *replayer) save(ctx context.Context, o *ownReplay) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), min(replayTimeout, r.cfg.ShutdownTimeout))
+	defer cancel()
+	err := r.replays.PutReplay(ctx, o.Replay)
+	if errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrNotFound) {
+		o.gone = true
+		return r.settle(ctx, o)
+	}
+	if err != nil {
+		return err
+	}
+	o.Version++
+	o.saved, o.unsaved = time.Now(), false
+	if o.gone = o.State != store.ReplayRunning; o.gone {
+		r.log.Info("Replayer: Finished a bulk replay", slog.String("replay", o.ID), slog.String("tenant", o.Tenant),
+			slog.Int("replayed", o.Replayed), slog.Int("skipped", o.Skipped))
+	}
+	return nil
+}
+
+// settle looks at what was written instead of o. If it was canceled the batch that
+// was in hand is added; if it is o itself, of which only the answer was lost, it
+// goes on.
+func (r *replayer) settle(ctx context.Context, o *ownReplay) error {
+	stored, err := r.replays.GetReplay(ctx, o.Tenant, o.ID)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil || stored.Version != o.Version+1 {
+		return err
+	}
+	switch {
+	case stored.State == store.ReplayCanceled:
+		stored.Replayed, stored.Skipped, stored.Cursor = o.Replayed, o.Skipped, o.Cursor
+		return r.replays.PutReplay(ctx, stored)
+	case stored.State == o.State && stored.Cursor == o.Cursor && stored.UpdatedAt.Equal(o.UpdatedAt):
+		o.Version++
+		o.saved, o.unsaved, o.gone = time.Now(), false, o.State != store.ReplayRunning
+	}
+	return nil
+}
