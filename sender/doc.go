@@ -31,7 +31,7 @@
 // secrets; [RotateSecret] changes those, and [Ping] is the Test button.
 // Config.Events tells customers which types of event there are.
 // Deliveries and attempts are read from the Store. Failures are sent again
-// with Resend and Replay.
+// with Resend and Replay, and in the background with [StartReplay].
 //
 // # In the host's transaction
 //
@@ -96,6 +96,12 @@
 // Config.MaxEndpoints, MaxPending and MaxPayload bound what one tenant can take of
 // what all share. A host that sends events because of webhooks it received hands
 // on their [Hops], so that a loop ends at Config.MaxHops.
+//
+// # Replays in the background
+//
+// What [StartReplay] starts is in the Store: RunWorkers carries it out, in whatever
+// process, and goes on after a restart. It waits for endpoints that have enough to
+// do, and leaves half of Config.MaxPending to Send. [CancelReplay] ends it.
 //
 // # Where requests go
 //

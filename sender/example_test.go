@@ -158,6 +158,46 @@ func ExampleSender_replay() {
 	// round 2, attempt 1 (manual): 200, delivery succeeded
 }
 
+// Recover all failures of the last day: the button of a webhook page. It returns at
+// once, and the workers carry it out.
+func ExampleStartReplay() {
+	d := startDemo(sendertest.Status(500), sendertest.Status(500), sendertest.Status(200))
+	defer d.stop()
+	ctx := context.Background()
+	s, err := sender.New(d.cfg)
+	if err != nil {
+		panic(err)
+	}
+	if _, err := s.Send(ctx, sender.Event{Tenant: "ws_1", Type: "order.paid", Payload: []byte(`{}`)}); err != nil {
+		panic(err)
+	}
+	d.show()
+	d.show()
+
+	started, err := sender.StartReplay(ctx, d.cfg, sender.ReplayFilter{Tenant: "ws_1", Since: time.Now().Add(-24 * time.Hour)})
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(started.State, "for", started.Total)
+	d.show()
+
+	// The page shows how far it has come.
+	replays, _ := store.As[store.ReplayStore](d.cfg.Store)
+	for started.State == store.ReplayRunning {
+		<-time.After(50 * time.Millisecond)
+		if started, err = replays.GetReplay(ctx, "ws_1", started.ID); err != nil {
+			panic(err)
+		}
+	}
+	fmt.Println(started.State, "after", started.Replayed)
+	// Output:
+	// round 1, attempt 1 (schedule): 500, delivery pending
+	// round 1, attempt 2 (schedule): 500, delivery failed
+	// running for 1
+	// round 2, attempt 1 (manual): 200, delivery succeeded
+	// finished after 1
+}
+
 // Ping is the Test button of a webhook page.
 func ExamplePing() {
 	d := startDemo(sendertest.Body(404, "no such hook"))

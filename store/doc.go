@@ -39,5 +39,6 @@
 //
 // No method is ever added to Store in v1. A new ability is an optional
 // interface with a package function that falls back, as [LoadJob] and [Stats]
-// do; [As] finds it through wrappers that have an Unwrap method.
+// do, or is there or not, as a [ReplayStore] is; [As] finds it through wrappers
+// that have an Unwrap method.
 package store

@@ -58,6 +58,30 @@ func calls(s *sqlstore.Store, history int) map[string]func(ctx context.Context) 
 			_, err := s.CountDeliveries(ctx, pendingOf("t_7"), 100)
 			return err
 		},
+		"count of those that failed": func(ctx context.Context) error {
+			_, err := s.CountDeliveries(ctx, store.DeliveryFilter{Tenant: "t_7", States: []store.DeliveryState{store.Failed, store.Canceled}}, 100)
+			return err
+		},
+		"count of those behind a cursor": func(ctx context.Context) error {
+			f := store.DeliveryFilter{Tenant: "t_7", States: []store.DeliveryState{store.Succeeded}, Limit: 10}
+			page, err := s.ListDeliveries(ctx, f)
+			return nextPage(page.Next, err, func() error {
+				f.Cursor = page.Next
+				_, err := s.CountDeliveries(ctx, f, 100)
+				return err
+			})
+		},
+		"replays of all that are running": func(ctx context.Context) error {
+			page, err := s.ListReplays(ctx, store.ReplayFilter{Tenant: store.AllTenants, States: []store.ReplayState{store.ReplayRunning}})
+			if err == nil && len(page.Items) != 3 {
+				err = fmt.Errorf("%d replays are running", len(page.Items))
+			}
+			return err
+		},
+		"replays of a tenant": func(ctx context.Context) error {
+			_, err := s.ListReplays(ctx, store.ReplayFilter{Tenant: "t_7"})
+			return err
+		},
 		"deliveries of all":                      deliveries(store.DeliveryFilter{Tenant: store.AllTenants}),
 		"deliveries of a tenant":                 deliveries(store.DeliveryFilter{Tenant: "t_7"}),
 		"deliveries of an endpoint":              deliveries(store.DeliveryFilter{Tenant: "t_7", EndpointID: "ep_3"}),
@@ -203,8 +227,9 @@ func (d database) fill(t *testing.T, db *sql.DB) {
 	t.Helper()
 	d.fillTables(t, db, d.history())
 	d.fillSums(t, db)
+	d.fillReplays(t, db)
 	if d.dialect == sqlstore.MySQL {
-		mustExec(t, db, "ANALYZE TABLE outhook_events, outhook_deliveries, outhook_attempts, outhook_stats")
+		mustExec(t, db, "ANALYZE TABLE outhook_events, outhook_deliveries, outhook_attempts, outhook_stats, outhook_replays")
 		return
 	}
 	mustExec(t, db, "ANALYZE")
@@ -220,6 +245,23 @@ func (d database) fillSums(t *testing.T, db *sql.DB) {
 	mustExec(t, db, "INSERT INTO outhook_stats (tenant, endpoint_id, hour, succeeded, failed, durations)"+
 		" WITH RECURSIVE numbers AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM numbers WHERE n < 50000)"+
 		" SELECT concat('other_', n % 49), 'ep_4', "+hour+", 1, 0, 'AAE' FROM numbers WHERE n <= 49000")
+}
+
+// fillReplays writes 20,000 replays, of which three are running.
+func (d database) fillReplays(t *testing.T, db *sql.DB) {
+	t.Helper()
+	if d.dialect == sqlstore.MySQL {
+		mustExec(t, db, "SET max_recursive_iterations = 20001")
+	}
+	at := "timestamptz '2026-01-02 03:04:05Z' + n * interval '1 second'"
+	if d.dialect != sqlstore.PostgreSQL {
+		at = "n"
+	}
+	mustExec(t, db, "INSERT INTO outhook_replays (tenant, id, endpoint_id, event_type, states, state, total, replayed, skipped,"+
+		" list_cursor, created_at, version)"+
+		" WITH RECURSIVE numbers AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM numbers WHERE n < 20000)"+
+		" SELECT CASE WHEN n % 2 = 0 THEN 't_7' ELSE concat('other_', n % 100) END, concat('rpl_', n), '', '', '[]',"+
+		" CASE WHEN n IN (5, 50, 19999) THEN 'running' ELSE 'finished' END, 0, 0, 0, '', "+at+", 1 FROM numbers")
 }
 
 // fillTables is fill without what tells the planner about it.

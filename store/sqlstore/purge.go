@@ -10,7 +10,7 @@ import (
 
 // purgeQueries remove or empty old events. The first two choose the events and
 // return them, with the number of their deliveries; the others follow with
-// those of them that nobody else has a hand on. The last two are about replays.
+// those of them that nobody else has a hand on. The last one chooses replays.
 type purgeQueries struct {
 	chooseToRemove string
 	chooseToEmpty  string
@@ -18,7 +18,6 @@ type purgeQueries struct {
 	remove         []string
 	empty          []string
 	chooseReplays  string
-	removeReplays  []string
 }
 
 func newPurgeQueries(s *Store) purgeQueries {
@@ -47,12 +46,11 @@ func newPurgeQueries(s *Store) purgeQueries {
 		},
 		chooseReplays: d.numberParameters("SELECT tenant, id FROM " + s.replays.name + s.by("replays_all") +
 			" WHERE created_at < ? AND state <> 'running' ORDER BY created_at LIMIT ?" + d.lockRows),
-		removeReplays: []string{s.ofEvents(d.delete, s.replays.name, "id", "", "")},
 	}
 }
 
 // ofEvents makes a statement about the rows of a table, called old, that belong
-// to the events (or are the replays) of a JSON array of references, which is its only parameter. The
+// to the events of a JSON array of references, which is its only parameter. The
 // column has the event's id, and the index begins with tenant and column; "" is
 // the primary key.
 func (s *Store) ofEvents(verb, table, column, index, set string) string {
@@ -191,7 +189,7 @@ func (s *Store) lockDeliveries(ctx context.Context, q Querier, chosen []candidat
 	return free, nil
 }
 
-// runFor runs statements with the events, or replays, as their parameter.
+// runFor runs statements with the events as their parameter.
 func runFor(ctx context.Context, q Querier, events []reference, statements []string) error {
 	if len(events) == 0 {
 		return nil
