@@ -24,6 +24,9 @@ const (
 	replayPause = 250 * time.Millisecond
 	// replayRoom is how many are replayed before the backlog is counted again.
 	replayRoom = 10 * replayBatch
+	// replayLooks is at how many endpoints of a batch is looked: one that is spread
+	// over more gives each little.
+	replayLooks = 10
 )
 
 // pace is how fast a replay goes.
@@ -66,7 +69,7 @@ func (r *replayer) busy(ctx context.Context, o *ownReplay, page []store.Delivery
 	late := now().Add(-replayLag)
 	seen := map[string]bool{}
 	for _, d := range page {
-		if seen[d.EndpointID] {
+		if seen[d.EndpointID] || len(seen) == replayLooks {
 			continue
 		}
 		seen[d.EndpointID] = true

@@ -12,14 +12,16 @@ import (
 
 const (
 	// replayBatch is how many deliveries of a bulk replay are made pending again
-	// before another one has its turn, and replayTimeout bounds how long that takes.
+	// before another one has its turn, and replayTimeout bounds how long that takes,
+	// and each write.
 	replayBatch   = 100
 	replayTimeout = 5 * time.Second
 	// replayLook is how often replays are looked for that nobody works on.
 	replayLook = time.Second
 	// replayHold is how long a replay stays with the process that works on it, from
-	// its last write on. It is longer than a batch takes, with its writes.
-	replayHold = 15 * time.Second
+	// its last write on: as long as the list, the batch and the write of a turn may
+	// take.
+	replayHold = countTimeout + 2*replayTimeout
 	// ownReplays is how many a process works on at once, so that each has its turn
 	// within the replayHold.
 	ownReplays = 32
@@ -72,7 +74,7 @@ func (r *replayer) round(ctx context.Context) (wait time.Duration, err error) {
 	wait = replayLook - time.Since(r.looked)
 	for _, o := range r.own {
 		if ctx.Err() != nil {
-			return 0, nil
+			return 0, err
 		}
 		if pause := time.Until(o.until); pause > 0 {
 			wait = min(wait, pause)
@@ -90,9 +92,9 @@ func (r *replayer) round(ctx context.Context) (wait time.Duration, err error) {
 
 // look takes the replays that nobody works on, as many as this process may have.
 func (r *replayer) look(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, countTimeout)
+	listCtx, cancel := context.WithTimeout(ctx, replayTimeout)
 	defer cancel()
-	page, err := r.replays.ListReplays(ctx, store.ReplayFilter{
+	page, err := r.replays.ListReplays(listCtx, store.ReplayFilter{
 		Tenant: store.AllTenants, States: []store.ReplayState{store.ReplayRunning}, Limit: replayBatch, Cursor: r.cursor,
 	})
 	r.cursor = page.Next
@@ -104,6 +106,9 @@ func (r *replayer) look(ctx context.Context) error {
 		held := found.Version > 1 && time.Since(found.UpdatedAt) < replayHold
 		if held || r.owns(found) || len(r.own) >= ownReplays {
 			continue
+		}
+		if time.Since(r.looked) > replayTimeout {
+			return nil // its own have their turn first
 		}
 		if err := r.take(ctx, found); err != nil {
 			return err
@@ -125,6 +130,8 @@ func (r *replayer) take(ctx context.Context, found store.Replay) error {
 		r.log.Info("Replayer: Takes over a bulk replay", slog.String("replay", found.ID), slog.String("tenant", found.Tenant))
 	}
 	found.UpdatedAt = now()
+	ctx, cancel := context.WithTimeout(ctx, replayTimeout)
+	defer cancel()
 	switch err := r.replays.PutReplay(ctx, found); {
 	case errors.Is(err, store.ErrConflict), errors.Is(err, store.ErrNotFound):
 		return nil
@@ -144,8 +151,10 @@ func (r *replayer) recount(ctx context.Context, found *store.Replay) error {
 	if missing <= 0 || found.Total == maxTotal {
 		return nil
 	}
-	left, err := store.CountDeliveries(ctx, r.cfg.Store, deliveriesOf(*found), missing)
-	if errors.Is(err, context.DeadlineExceeded) {
+	countCtx, cancel := context.WithTimeout(ctx, replayTimeout)
+	defer cancel()
+	left, err := store.CountDeliveries(countCtx, r.cfg.Store, deliveriesOf(*found), missing)
+	if errors.Is(countCtx.Err(), context.DeadlineExceeded) && ctx.Err() == nil {
 		return nil
 	}
 	if err != nil {
@@ -164,22 +173,13 @@ func (r *replayer) turn(ctx context.Context, o *ownReplay) error {
 	case o.unsaved:
 		return r.save(ctx, o)
 	}
+	page, ok, err := r.batch(ctx, o)
+	if err != nil || !ok {
+		return errors.Join(err, r.keep(ctx, o))
+	}
 	// A stop waits for the batch: it takes a moment, and its count is exact.
 	work, cancel := context.WithTimeout(context.WithoutCancel(ctx), min(replayTimeout, r.cfg.ShutdownTimeout))
 	defer cancel()
-	limit, err := r.room(work, o)
-	if err != nil || limit == 0 {
-		return errors.Join(err, r.keep(ctx, o))
-	}
-	filter := deliveriesOf(o.Replay)
-	filter.Limit = limit
-	page, err := r.cfg.Store.ListDeliveries(work, filter)
-	if err != nil {
-		return err
-	}
-	if busy, err := r.busy(work, o, page.Items); err != nil || busy {
-		return errors.Join(err, r.keep(ctx, o))
-	}
 	var result ReplayResult
 	err = r.replayPage(work, page.Items, &result)
 	o.Replayed += result.Replayed
@@ -194,6 +194,21 @@ func (r *replayer) turn(ctx context.Context, o *ownReplay) error {
 	}
 	o.UpdatedAt, o.unsaved = now(), true
 	return errors.Join(err, r.save(ctx, o))
+}
+
+// batch lists what o replays next. It reports false if o has to wait.
+func (r *replayer) batch(ctx context.Context, o *ownReplay) (page store.Page[store.Delivery], ok bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, countTimeout) // what could be counted can be listed
+	defer cancel()
+	filter := deliveriesOf(o.Replay)
+	if filter.Limit, err = r.room(ctx, o); err != nil || filter.Limit == 0 {
+		return page, false, err
+	}
+	if page, err = r.cfg.Store.ListDeliveries(ctx, filter); err != nil {
+		return page, false, err
+	}
+	busy, err := r.busy(ctx, o, page.Items)
+	return page, !busy, err
 }
 
 // keep writes a sign of life of a replay that waits.

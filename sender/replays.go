@@ -15,7 +15,7 @@ const (
 	maxReplays = 10
 	// maxTotal bounds store.Replay.Total, and countTimeout how long it is counted.
 	maxTotal     = 1_000_000
-	countTimeout = 15 * time.Second
+	countTimeout = 10 * time.Second
 )
 
 // StartReplay starts a bulk replay of all deliveries that match the filter, and
@@ -24,7 +24,8 @@ const (
 // it stands is in the Store ([store.ReplayStore]): Total is how many match now,
 // counted up to 1,000,000, and when it has finished Replayed and Skipped make up
 // as many, unless something else changed the deliveries meanwhile. Skipped are
-// those whose endpoint is disabled or deleted, and those of pings.
+// those whose endpoint is disabled or deleted, those of pings, and those that
+// something else changed at the same moment.
 //
 // An Until that is zero, or later than now, becomes now: what is sent from now on
 // is not replayed. What was replayed and fails again is not replayed a second time;
@@ -34,7 +35,7 @@ const (
 // The error wraps ErrInvalid if the Config or the filter is at fault,
 // ErrTooManyReplays if the tenant has 10 that are running, and
 // [errors.ErrUnsupported] if the Store is no store.ReplayStore. If the deliveries
-// cannot be counted within 15 s it wraps context.DeadlineExceeded.
+// cannot be counted within 10 s it wraps context.DeadlineExceeded.
 func StartReplay(ctx context.Context, cfg Config, f ReplayFilter) (store.Replay, error) {
 	cfg, replays, err := cfg.replays()
 	if err != nil {

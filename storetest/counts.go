@@ -109,7 +109,8 @@ func countCursor(p *probe) {
 	needs[store.DeliveryCounter](p)
 	p.deliveriesToCount()
 	for _, f := range []store.DeliveryFilter{
-		{Tenant: "t_a"}, pendingOf("t_a"), pendingOf(store.AllTenants),
+		{Tenant: "t_a"},
+		pendingOf("t_a"), pendingOf(store.AllTenants),
 		{Tenant: store.AllTenants, States: []store.DeliveryState{store.Failed, store.Pending}},
 	} {
 		f.Limit = 1
