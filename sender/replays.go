@@ -20,7 +20,8 @@ const (
 
 // StartReplay starts a bulk replay of all deliveries that match the filter, and
 // returns at once: RunWorkers carries it out, page by page from the newest to the
-// oldest, at the pace of the endpoints, and goes on with it after a restart. Where
+// oldest, at the pace of the endpoints and up to half of Config.MaxPending, and goes
+// on with it within half a minute of the end of the process that was at it. Where
 // it stands is in the Store ([store.ReplayStore]): Total is how many match now,
 // counted up to 1,000,000, and when it has finished Replayed and Skipped make up
 // as many, unless something else changed the deliveries meanwhile. Skipped are

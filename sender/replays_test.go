@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/outhook/outhook/sender"
+	"github.com/outhook/outhook/sender/sendertest"
 	"github.com/outhook/outhook/store"
 )
 
@@ -165,6 +166,15 @@ func TestStartReplayRefuses(t *testing.T) {
 	}
 }
 
+func (f *fixture) wait(done <-chan struct{}) {
+	f.t.Helper()
+	select {
+	case <-done:
+	case <-f.ctx.Done():
+		f.t.Fatal("waited in vain")
+	}
+}
+
 // restarts calls before, with their number, before each delivery that is made
 // pending again.
 func (f *fixture) restarts(before func(n int32) error) {
@@ -181,24 +191,31 @@ func (f *fixture) restarts(before func(n int32) error) {
 	})
 }
 
+// holdAt holds up the restart of that number until resume is called.
+func (f *fixture) holdAt(number int32) (reached <-chan struct{}, resume func()) {
+	at, held := make(chan struct{}), make(chan struct{})
+	f.restarts(func(n int32) error {
+		if n == number {
+			close(at)
+			<-held
+		}
+		return nil
+	})
+	return at, sync.OnceFunc(func() { close(held) })
+}
+
 func TestCancelReplayMidway(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	_, e := f.receiver()
 	deliveries := f.failures(e, "a.b", 500)
-	reached, resume := make(chan struct{}), make(chan struct{})
-	f.restarts(func(n int32) error {
-		if n == 150 {
-			close(reached)
-			<-resume
-		}
-		return nil
-	})
+	reached, resume := f.holdAt(150)
+	defer resume()
 	started := f.startReplay(sender.ReplayFilter{})
 	f.work()
-	<-reached
+	f.wait(reached)
 	canceled, err := sender.CancelReplay(f.ctx, f.cfg, tenant, started.ID)
-	close(resume)
+	resume()
 	if err != nil || canceled.State != store.ReplayCanceled || canceled.Replayed != 100 {
 		t.Fatalf("CancelReplay = %+v, %v", canceled, err)
 	}
@@ -316,23 +333,17 @@ func TestReplayStops(t *testing.T) {
 	_, e := f.receiver()
 	f.failures(e, "a.b", 300)
 	started := f.startReplay(sender.ReplayFilter{})
-	reached, resume := make(chan struct{}), make(chan struct{})
-	f.restarts(func(n int32) error {
-		if n == 150 {
-			close(reached)
-			<-resume
-		}
-		return nil
-	})
+	reached, resume := f.holdAt(150)
+	defer resume()
 	stop := f.work()
-	<-reached
+	f.wait(reached)
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)
 		stop()
 	}()
-	close(resume)
-	<-stopped
+	resume()
+	f.wait(stopped)
 	got := f.replay(started)
 	left, err := store.CountDeliveries(f.ctx, f.store, store.DeliveryFilter{Tenant: tenant, EventType: "a.b", States: started.States}, 999)
 	if err != nil || got.Replayed < 200 || got.Replayed != 300-left {
@@ -340,13 +351,20 @@ func TestReplayStops(t *testing.T) {
 	}
 }
 
+// holdAnswers has r answer nothing until release is called.
+func holdAnswers(r *sendertest.Receiver) (release func()) {
+	held := make(chan struct{})
+	r.Script(func(http.ResponseWriter, *http.Request, <-chan struct{}) { <-held })
+	return sync.OnceFunc(func() { close(held) })
+}
+
 // TestReplayLeavesRoom: half of Config.MaxPending stays Send's.
 func TestReplayLeavesRoom(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	resume := make(chan struct{})
 	r, e := f.receiver()
-	r.Script(func(http.ResponseWriter, *http.Request, <-chan struct{}) { <-resume })
+	release := holdAnswers(r)
+	defer release()
 	f.cfg.MaxPending = 20
 	deliveries := f.failures(e, "a.b", 50)
 	var most atomic.Int32
@@ -360,7 +378,7 @@ func TestReplayLeavesRoom(t *testing.T) {
 	f.work()
 	f.eventually(func() bool { return f.replay(started).Replayed == 10 })
 	f.send() // there is room
-	close(resume)
+	release()
 	f.finished(started)
 	f.wantReplayed(deliveries)
 	if n := most.Load(); n > 11 {
@@ -374,9 +392,9 @@ func TestReplayWaitsForEndpoints(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.cfg.Profile.Timeout = 30 * time.Second
-	resume := make(chan struct{})
 	slow, e := f.receiver()
-	slow.Script(func(http.ResponseWriter, *http.Request, <-chan struct{}) { <-resume })
+	release := holdAnswers(slow)
+	defer release()
 	_, other := f.receiver()
 	hangs := f.failures(e, "slow.hangs", 1)[0]
 	hangs.State, hangs.NextAttemptAt, hangs.EndedAt = store.Pending, hangs.CreatedAt, time.Time{}
@@ -392,7 +410,7 @@ func TestReplayWaitsForEndpoints(t *testing.T) {
 	if got := f.replay(first); got.Replayed != 0 {
 		t.Errorf("what goes to the endpoint that hangs has come to %+v", got)
 	}
-	close(resume)
+	release()
 	if got := f.finished(first); got.Replayed != 10 {
 		t.Errorf("it has finished as %+v", got)
 	}
