@@ -99,7 +99,7 @@ func Example_transaction() {
 	fmt.Println(orders, "order,", events, "event", err)
 
 	// Output:
-	// applied: [0001_tables 0002_isolation 0003_stats 0004_replays] <nil>
+	// applied: [0001_tables 0002_isolation 0003_stats 0004_replays 0005_event_types] <nil>
 	// Event.Payload is 0 bytes, must be 1 to 1048576 bytes (Config.MaxPayload)
 	// <nil>
 	// 1 order, 1 event <nil>

@@ -92,6 +92,7 @@ func calls(s *sqlstore.Store, history int) map[string]func(ctx context.Context) 
 		"deliveries not yet made":                deliveries(store.DeliveryFilter{Tenant: "t_7", States: []store.DeliveryState{store.Pending}}),
 		"deliveries of an endpoint that failed":  deliveries(store.DeliveryFilter{Tenant: "t_7", EndpointID: "ep_3", States: []store.DeliveryState{store.Failed}}),
 		"deliveries of an endpoint not yet made": deliveries(store.DeliveryFilter{Tenant: "t_7", EndpointID: "ep_4", States: []store.DeliveryState{store.Pending}}),
+		"deliveries of a type that is rare":      deliveries(store.DeliveryFilter{Tenant: "t_7", EventType: "order.rare"}),
 		"deliveries from the middle": func(ctx context.Context) error {
 			f := store.DeliveryFilter{Tenant: "t_7", Until: after(history / 2), Limit: 1}
 			page, err := s.ListDeliveries(ctx, f)
