@@ -37,14 +37,15 @@ type line struct {
 }
 
 type mark struct {
-	X    float64
-	Text string
+	X     float64
+	Text  string
+	Minor bool // left out where there is little room
 }
 
 const (
 	chartWidth  = 720
 	chartHeight = 170
-	chartLeft   = 46
+	chartLeft   = 58
 	chartTop    = 10
 	chartFoot   = 24
 )
@@ -178,7 +179,7 @@ func marks(buckets []store.StatsBucket, width time.Duration, step float64) []mar
 	}
 	var found []mark
 	for i := 0; i < len(buckets); i += every {
-		found = append(found, mark{round(chartLeft + (float64(i)+0.5)*step), buckets[i].Start.UTC().Format(layout)})
+		found = append(found, mark{round(chartLeft + (float64(i)+0.5)*step), buckets[i].Start.UTC().Format(layout), len(found)%2 == 1})
 	}
 	return found
 }

@@ -20,6 +20,7 @@ var functions = template.FuncMap{
 	"ago":       ago,
 	"at":        at,
 	"count":     count,
+	"due":       due,
 	"percent":   percent,
 	"span":      span,
 	"redactURL": store.RedactURL,
@@ -53,6 +54,20 @@ func at(t time.Time) template.HTML {
 	}
 	return template.HTML(fmt.Sprintf(`<time datetime="%s" data-time="text">%s</time>`, //nolint:gosec // of digits and words
 		t.UTC().Format(isoTime), t.UTC().Format(fullTime)))
+}
+
+// due is when a next attempt is, in words.
+func due(t time.Time) string {
+	if wait := time.Until(t); wait > 0 {
+		return "next attempt is in " + roughly(wait)
+	}
+	return "next attempt is due"
+}
+
+// capital makes a sentence of what is written like a part of one.
+func capital(text string) string {
+	first, size := utf8.DecodeRuneInString(text)
+	return string(unicode.ToUpper(first)) + strings.TrimSuffix(text[size:], ".")
 }
 
 func distance(d time.Duration) string {

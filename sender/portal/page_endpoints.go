@@ -67,7 +67,7 @@ type health struct{ Class, Word, Detail string }
 func healthOf(e store.Endpoint, attempts int) health {
 	switch now := time.Now(); {
 	case e.Disabled && e.DisabledReason != "":
-		return health{"failed", "Disabled", e.DisabledReason}
+		return health{"failed", "Disabled", capital(e.DisabledReason) + "."}
 	case e.Disabled:
 		return health{"idle", "Disabled", "It gets nothing until it is enabled."}
 	case !e.FailingSince.IsZero():
