@@ -26,12 +26,13 @@ func (s *service) handler() http.Handler {
 	return &front{mux: mux, log: s.log}
 }
 
-// routes are the API. A real product takes the tenant from its login.
+// routes are the portal and the API. A real product takes the tenant from its login.
 func (s *service) routes(mux *http.ServeMux) {
 	handle := func(pattern string, timeout time.Duration, h tenantHandler) {
 		method, path, _ := strings.Cut(pattern, " ")
 		mux.Handle(method+" /v1/tenants/{tenant}"+path, s.answer(timeout, forTenant(h)))
 	}
+	mux.HandleFunc(portalPath, s.servePortal)
 	handle("POST /endpoints", requestTimeout, s.createEndpoint)
 	handle("GET /endpoints", requestTimeout, s.listEndpoints)
 	handle("GET /endpoints/{id}", requestTimeout, s.getEndpoint)

@@ -19,7 +19,11 @@ import (
 
 // newConfig is the one Config of all roles: the process that sends and the
 // process that delivers must agree.
-func newConfig(o options, rdb *redisConn, st store.Store, log *slog.Logger) sender.Config {
+func newConfig(o options, rdb *redisConn, st store.Store, log *slog.Logger) (sender.Config, error) {
+	events, err := catalog()
+	if err != nil {
+		return sender.Config{}, err
+	}
 	cfg := sender.Config{
 		Store: st,
 		Redis: rdb.client,
@@ -29,6 +33,7 @@ func newConfig(o options, rdb *redisConn, st store.Store, log *slog.Logger) send
 			"jam":    jam.Profile(),
 			"jasper": jasper.Profile(),
 		},
+		Events:           events, // orders of other types are sent all the same
 		Concurrency:      o.concurrency,
 		Retention:        o.keep, // a log that nobody shortens fills the disk
 		UnsafeAllowLocal: o.allowLocal,
@@ -39,7 +44,7 @@ func newConfig(o options, rdb *redisConn, st store.Store, log *slog.Logger) send
 		cfg.Shards = 1                  // there is one process
 		cfg.SweepInterval = time.Second // this Redis is empty after each start
 	}
-	return cfg
+	return cfg, nil
 }
 
 // redisConn is a connection to a Redis, maybe with the Redis itself.

@@ -88,10 +88,12 @@ func newFixture(t *testing.T, address string) *fixture {
 	rdb := redis.NewClient(&redis.Options{Addr: f.redis.Addr(), ContextTimeoutEnabled: true, MaxRetries: -1})
 	t.Cleanup(func() { _ = rdb.Close() })
 	o := options{role: both, allowLocal: true, concurrency: 8, keep: 24 * time.Hour}
-	cfg := newConfig(o, &redisConn{client: rdb}, db.store, log)
+	cfg, err := newConfig(o, &redisConn{client: rdb}, db.store, log)
+	if err != nil {
+		t.Fatal(err)
+	}
 	cfg.SweepInterval = time.Second
-	f.svc = &service{role: o.role, cfg: cfg, db: db, log: log}
-	if f.svc.sender, err = sender.New(cfg); err != nil {
+	if f.svc, err = newService(o.role, cfg, db, log); err != nil {
 		t.Fatal(err)
 	}
 	server := httptest.NewServer(f.svc.handler())

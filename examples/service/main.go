@@ -45,8 +45,6 @@ import (
 	"syscall"
 
 	"github.com/redis/go-redis/v9"
-
-	"github.com/outhook/outhook/sender"
 )
 
 func main() {
@@ -93,11 +91,13 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	}
 	defer db.close()
 
-	cfg := newConfig(o, rdb, db.store, log)
-	s, err := sender.New(cfg)
+	cfg, err := newConfig(o, rdb, db.store, log)
 	if err != nil {
 		return err
 	}
-	svc := &service{role: o.role, cfg: cfg, db: db, sender: s, log: log}
+	svc, err := newService(o.role, cfg, db, log)
+	if err != nil {
+		return err
+	}
 	return svc.serve(ctx, listener)
 }

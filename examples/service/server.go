@@ -20,8 +20,21 @@ type service struct {
 	cfg     sender.Config
 	db      *database
 	sender  sender.Sender
+	portal  http.Handler
 	log     *slog.Logger
 	working atomic.Bool // the workers run
+}
+
+func newService(r role, cfg sender.Config, db *database, log *slog.Logger) (*service, error) {
+	s, err := sender.New(cfg)
+	if err != nil {
+		return nil, err
+	}
+	all, err := newPortal(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return &service{role: r, cfg: cfg, db: db, sender: s, portal: all, log: log}, nil
 }
 
 const (
