@@ -33,6 +33,9 @@ func (s *service) routes(mux *http.ServeMux) {
 		mux.Handle(method+" /v1/tenants/{tenant}"+path, s.answer(timeout, forTenant(h)))
 	}
 	mux.HandleFunc(portalPath, s.servePortal)
+	if s.demo != nil {
+		mux.HandleFunc("GET /{$}", s.demo.serveHome)
+	}
 	handle("POST /endpoints", requestTimeout, s.createEndpoint)
 	handle("GET /endpoints", requestTimeout, s.listEndpoints)
 	handle("GET /endpoints/{id}", requestTimeout, s.getEndpoint)

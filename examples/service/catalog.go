@@ -13,13 +13,14 @@ import (
 // own, and the two whose webhook pages the profiles are of.
 type product struct {
 	name    string // of its profile, too; the shop has the default one
+	title   string
 	catalog func() ([]sender.EventType, error)
 }
 
 var products = []product{
-	{"", orderCatalog},
-	{"jam", jamCatalog},
-	{"jasper", jasper.Catalog},
+	{"", "Shop webhooks", orderCatalog},
+	{"jam", "Jam webhooks", jamCatalog},
+	{"jasper", "Jasper webhooks", jasper.Catalog},
 }
 
 // jamCatalog is Jam's under a heading: its page has none, as it has but three
@@ -54,4 +55,16 @@ func newPortal(cfg sender.Config) (http.Handler, error) {
 		profiles[i] = p.name
 	}
 	return portal.New(portal.Config{Sender: cfg, Authorize: authorize, Profiles: profiles})
+}
+
+// portal returns the portal of the product's own customers: nobody is shown the
+// events of another product.
+func (p product) portal(cfg sender.Config) (http.Handler, error) {
+	var err error
+	if cfg.Events, err = p.catalog(); err != nil {
+		return nil, err
+	}
+	return portal.New(portal.Config{
+		Sender: cfg, Authorize: authorize, Profiles: []string{p.name}, Theme: portal.Theme{Title: p.title},
+	})
 }

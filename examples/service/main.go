@@ -1,10 +1,10 @@
 // Service is the backend of a small product with many tenants: it takes their
 // orders, and tells their endpoints of them. It is how a host uses Outhook, in
-// one program: endpoints, events in the host's own transaction, delivery logs,
-// resends and replays, secrets, statistics, health, and a stop that loses
-// nothing. It needs nothing running, or a Redis and a PostgreSQL. From the
+// one program: the portal that its customers see, events in the host's own
+// transaction, health, and a stop that loses nothing. It needs nothing running, or a Redis and a PostgreSQL. From the
 // root of the repository:
 //
+//	go -C examples/service run . -demo
 //	go -C examples/service run . -redis embedded -database sqlite:outhook.db -allow-local
 //	go -C examples/service run . -redis redis://127.0.0.1:6379/0 -database postgres://shop:secret@127.0.0.1:5432/shop
 //
@@ -15,10 +15,13 @@
 //	                  Defaults to embedded
 //	-database URL     postgres://…, mysql://…, sqlite:PATH, or memory: nothing is
 //	                  kept, and there are no transactions. Defaults to memory
-//	-role ROLE        web serves the API, worker delivers, all does both. Each
+//	-role ROLE        web serves the portal and the API, worker delivers, all does both. Each
 //	                  serves /healthz. Defaults to all
 //	-allow-local      permit endpoints that are http URLs, this machine or private
 //	                  networks: for development
+//	-demo             fill the portals of three tenants with a made-up past of 30 days,
+//	                  once, and let them go on. Their customers' servers are in the
+//	                  process. Implies -allow-local
 //	-concurrency N    attempts at once. Defaults to 64
 //	-keep DURATION    how long events and their attempts are kept, 1h or more; 0 is
 //	                  for ever. Defaults to 720h, 30 days
@@ -43,6 +46,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -95,9 +99,21 @@ func run(ctx context.Context, o options, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	svc, err := newService(o.role, cfg, db, log)
+	var d *demo
+	if o.demo {
+		if d, err = startDemo(ctx, &cfg); err != nil {
+			return err
+		}
+		defer d.close()
+	}
+	svc, err := newService(o.role, cfg, db, log) //nolint:contextcheck // the portal's pages have the context of their requests
 	if err != nil {
 		return err
+	}
+	if svc.demo = d; d != nil {
+		if err := d.seed(ctx, db, time.Now(), log); err != nil {
+			return err
+		}
 	}
 	return svc.serve(ctx, listener)
 }

@@ -17,6 +17,7 @@ type options struct {
 	database    string
 	role        role
 	allowLocal  bool
+	demo        bool
 	concurrency int
 	keep        time.Duration
 	logLevel    slog.Level
@@ -51,6 +52,7 @@ func parse(args []string, out io.Writer) (options, error) {
 	fs.StringVar(&o.database, "database", memory, "`URL` of the database: postgres://…, mysql://…, sqlite:PATH, or memory")
 	fs.StringVar((*string)(&o.role), "role", string(both), "web serves the API, worker delivers, all does both")
 	fs.BoolVar(&o.allowLocal, "allow-local", false, "permit endpoints that are http URLs, this machine or private networks")
+	fs.BoolVar(&o.demo, "demo", false, "fill the portals of three tenants with a made-up past, and let them go on; implies -allow-local")
 	fs.IntVar(&o.concurrency, "concurrency", 64, "attempts at once")
 	fs.DurationVar(&o.keep, "keep", 30*24*time.Hour, "how long events and their attempts are kept, 1h or more; 0 is for ever")
 	fs.TextVar(&o.logLevel, "log-level", slog.LevelInfo, "debug, info, warn or error")
@@ -63,6 +65,7 @@ func parse(args []string, out io.Writer) (options, error) {
 	if err != nil {
 		return options{}, err
 	}
+	o.allowLocal = o.allowLocal || o.demo
 	return o, o.check(fs)
 }
 
@@ -74,6 +77,9 @@ func (o options) check(fs *flag.FlagSet) error {
 	}
 	if o.role != both && (o.redis == embedded || o.database == memory) {
 		errs = append(errs, fmt.Errorf("-role %s needs a -redis and a -database that other processes can reach", o.role))
+	}
+	if o.role != both && o.demo {
+		errs = append(errs, fmt.Errorf("-role %s cannot have -demo, whose receivers are in one process", o.role))
 	}
 	if o.concurrency < 1 {
 		errs = append(errs, fmt.Errorf("-concurrency is %d, must be 1 or more", o.concurrency))

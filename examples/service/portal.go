@@ -49,5 +49,9 @@ func (s *service) servePortal(w http.ResponseWriter, r *http.Request) {
 	}
 	r = r.Clone(context.WithValue(r.Context(), tenantKey{}, tenant))
 	r.URL.RawPath = "" // of a tenant with an escaped "/"; StripPrefix would look for it there as well
-	http.StripPrefix("/tenants/"+tenant+"/webhooks", s.portal).ServeHTTP(w, r)
+	handler := s.portal
+	if s.demo != nil && s.demo.portals[tenant] != nil {
+		handler = s.demo.portals[tenant]
+	}
+	http.StripPrefix("/tenants/"+tenant+"/webhooks", handler).ServeHTTP(w, r)
 }

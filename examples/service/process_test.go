@@ -250,6 +250,7 @@ func TestFlags(t *testing.T) {
 		{"-role boss", 2, "-role"},
 		{"-role web", 2, "-role web needs"},
 		{"-role worker -redis redis://127.0.0.1:1", 2, "-role worker needs"},
+		{"-demo -role web -redis redis://127.0.0.1:1 -database postgres://127.0.0.1:1/d", 2, "-demo"},
 		{"-concurrency 0", 2, "-concurrency"},
 		{"-concurrency many", 2, "-concurrency"},
 		{"-log-level loud", 2, "-log-level"},

@@ -21,6 +21,7 @@ type service struct {
 	db      *database
 	sender  sender.Sender
 	portal  http.Handler
+	demo    *demo // nil without -demo
 	log     *slog.Logger
 	working atomic.Bool // the workers run
 }
@@ -78,6 +79,10 @@ func (s *service) serve(ctx context.Context, listener net.Listener) error {
 			defer s.working.Store(false)
 			workErr = sender.RunWorkers(workersCtx, s.cfg)
 		})
+	}
+	if s.demo != nil {
+		s.demo.announce(s.log, listener.Addr())
+		running.Go(func() { s.demo.goOn(ctx, s) })
 	}
 	s.log.Info("Service: Started", "address", listener.Addr().String(), "role", string(s.role), "database", s.db.name)
 
