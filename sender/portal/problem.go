@@ -71,6 +71,9 @@ var (
 		"A disabled endpoint gets nothing: enable it first.")
 	errTooManyEndpoints = conflict(typeTooMany, "There are too many endpoints",
 		"There are as many endpoints as there may be: delete one first.")
+	errUnsupported    = newProblem(http.StatusNotImplemented, "The store of this product cannot do this.")
+	errTooManyReplays = conflict(typeTooMany, "There are too many replays",
+		"As many replays are running as there may be: wait until one has finished, or cancel one.")
 )
 
 // problemOf says what an error means to a client. What the client is not to
@@ -91,11 +94,12 @@ func (p *portal) problemOf(r *http.Request, err error) *problem {
 		return errDisabled
 	case errors.Is(err, sender.ErrTooManyEndpoints):
 		return errTooManyEndpoints
+	case errors.Is(err, sender.ErrTooManyReplays):
+		return errTooManyReplays
 	case errors.Is(err, errors.ErrUnsupported):
-		return newProblem(http.StatusNotImplemented, "The store of this product cannot do this.")
+		return errUnsupported
 	case errors.Is(err, store.ErrInvalidFilter):
-		_, detail, _ := strings.Cut(err.Error(), store.ErrInvalidFilter.Error()+": ")
-		return newProblem(http.StatusBadRequest, detail+".")
+		return invalid(fieldProblem{"cursor", "is none that this list has given out"}) // all else was checked
 	case errors.Is(err, sender.ErrInvalid): // the host's Config, or a field that nobody is asked for
 		p.log.ErrorContext(r.Context(), "Portal: Outhook refuses what the portal gave it", "route", r.Pattern, "error", err)
 		return newProblem(http.StatusInternalServerError, "")
