@@ -26,6 +26,7 @@ type reply struct {
 // apiRoot is where the routes of the API are.
 const apiRoot = "/api/v1"
 
+// apiRoutes are the routes of the API. openapi.json says what they are to clients.
 func (p *portal) apiRoutes(handle func(pattern string, needs Permission, timeout time.Duration, h apiHandler)) {
 	// A handler that names no parameters gets none.
 	do := func(pattern string, needs Permission, timeout time.Duration, h apiHandler) {
@@ -59,6 +60,7 @@ func (p *portal) apiRoutes(handle func(pattern string, needs Permission, timeout
 	list("/stats", View, p.apiStats, "endpoint", "since", "until", "bucket")
 	do("GET /event-types", View, requestTimeout, p.apiListEventTypes)
 	do("GET /profiles", View, requestTimeout, p.apiListProfiles)
+	do("GET /openapi.json", View, requestTimeout, p.apiDocument)
 }
 
 // withQuery makes an apiHandler of h.

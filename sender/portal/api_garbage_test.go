@@ -118,6 +118,7 @@ var garbage = []garbageCase{
 	{"GET", "/stats?since=0001-01-01T00:00:01Z", "", "", 400, "since"},
 	{"GET", "/profiles?limit=5", "", "", 400, "limit"},
 	{"GET", "/event-types?group=a", "", "", 400, "group"},
+	{"GET", "/openapi.json?v=2", "", "", 400, "v"},
 
 	{"GET", "/endpoints/x';DROP%20TABLE%20outhook_endpoints;--", "", "", 404, ""},
 	{"GET", "/endpoints/%00", "", "", 404, ""},
