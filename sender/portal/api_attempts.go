@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"cmp"
 	"encoding/base64"
 	"fmt"
 	"net/http"
@@ -62,7 +63,7 @@ func showAttempt(a store.Attempt) attemptJSON {
 	shown := attemptJSON{
 		ID: a.ID, DeliveryID: a.DeliveryID, EventID: a.EventID, EventType: a.EventType, EndpointID: a.EndpointID,
 		Round: a.Round, Number: a.Number, Trigger: a.Trigger,
-		Succeeded: a.Succeeded, ErrorClass: a.ErrorClass, Error: a.Error,
+		Succeeded: a.Succeeded, ErrorClass: a.ErrorClass, Error: showError(a.ErrorClass, a.Error),
 		ScheduledAt: a.ScheduledAt, StartedAt: a.StartedAt, EndedAt: a.EndedAt, NextAttemptAt: a.NextAttemptAt,
 		Request: requestJSON{URL: a.URL, RemoteAddr: a.RemoteAddr, ConnReused: a.ConnReused, Headers: showHeader(a.RequestHeader)},
 		Timing: timingJSON{
@@ -76,6 +77,19 @@ func showAttempt(a store.Attempt) attemptJSON {
 		}
 	}
 	return shown
+}
+
+// hostErrors are what customers read of the faults that are the host's: their
+// texts may name its profiles, its key store, and how it is set up.
+var hostErrors = map[store.ErrorClass]string{
+	store.ErrorConfig:  "the endpoint cannot be served as it is: a change of it tells why",
+	store.ErrorSigning: "the request could not be signed",
+	store.ErrorPanic:   "the request could not be made",
+}
+
+// showError is the text of a failed attempt as customers may read it.
+func showError(class store.ErrorClass, text string) string {
+	return cmp.Or(hostErrors[class], configHint.ReplaceAllString(text, ""))
 }
 
 // showHeader makes an object of a header that is none.

@@ -31,7 +31,7 @@ func showDelivery(d store.Delivery) deliveryJSON {
 	return deliveryJSON{
 		ID: d.ID, EventID: d.EventID, EventType: d.EventType, EndpointID: d.EndpointID,
 		State: d.State, Round: d.Round, Attempts: d.Attempts, Trigger: d.Trigger, NextAttemptAt: d.NextAttemptAt,
-		LastStatus: d.LastStatus, LastErrorClass: d.LastErrorClass, LastError: d.LastError,
+		LastStatus: d.LastStatus, LastErrorClass: d.LastErrorClass, LastError: showError(d.LastErrorClass, d.LastError),
 		CreatedAt: d.CreatedAt, EndedAt: d.EndedAt,
 	}
 }

@@ -179,3 +179,47 @@ func TestEventTypes(t *testing.T) {
 		t.Errorf("no profiles: %s", got)
 	}
 }
+
+// What is wrong with the host's profiles and keys is nothing to its customers.
+func TestErrorsOfTheHostAreNotShown(t *testing.T) {
+	t.Parallel()
+	f := newAPI(t)
+	receiver := sendertest.NewReceiver(t, nil)
+	e := addEndpoint(t, f.apiClient, `{"url":"`+receiver.URL()+`"}`)
+	stored, err := f.store.GetEndpoint(t.Context(), "acme", e.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stored.Profile = "gone"
+	if err := f.store.PutEndpoint(t.Context(), stored); err != nil {
+		t.Fatal(err)
+	}
+	a := call[attemptJSON](t, f.apiClient, http.StatusOK, "POST", "/endpoints/"+e.ID+"/test", "")
+	d := call[deliveryWithPayloadJSON](t, f.apiClient, http.StatusOK, "GET", "/deliveries/"+a.DeliveryID, "")
+	want := hostErrors[store.ErrorConfig]
+	if a.Succeeded || a.ErrorClass != store.ErrorConfig || a.Error != want || d.LastError != want {
+		t.Errorf("attempt %+v\ndelivery %+v", a, d)
+	}
+}
+
+func TestShowError(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		class      store.ErrorClass
+		text, want string
+	}{
+		{"", "", ""},
+		{store.ErrorStatus, "answered 500", "answered 500"},
+		{
+			store.ErrorBlocked, "Endpoint.URL names this machine, must be public (Config.UnsafeAllowHosts and UnsafeAllowCIDRs permit others)",
+			"Endpoint.URL names this machine, must be public",
+		},
+		{store.ErrorSigning, "sign: kms.internal refuses", hostErrors[store.ErrorSigning]},
+		{store.ErrorPanic, "panic in the signing scheme", hostErrors[store.ErrorPanic]},
+		{store.ErrorConfig, `Endpoint.Profile is "gone"`, hostErrors[store.ErrorConfig]},
+	} {
+		if got := showError(tc.class, tc.text); got != tc.want {
+			t.Errorf("%s %q: %q, want %q", tc.class, tc.text, got, tc.want)
+		}
+	}
+}

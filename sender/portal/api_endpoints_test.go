@@ -98,6 +98,33 @@ func TestVersions(t *testing.T) {
 	call[endpointJSON](t, f.apiClient, http.StatusOK, "PATCH", path, `{"description":"again","version":null}`)
 }
 
+// Of those who change the same version at once, one does.
+func TestOneOfManyChangesWins(t *testing.T) {
+	t.Parallel()
+	f := newAPI(t)
+	path := "/endpoints/" + addEndpoint(t, f.apiClient, plainEndpoint).ID
+	statuses := make(chan int)
+	for i := range 8 {
+		go func() {
+			got, err := f.try(t.Context(), "PATCH", path, mergeBody, fmt.Sprintf(`{"description":"%d","version":1}`, i))
+			if err != nil {
+				t.Error(err)
+			}
+			statuses <- got.status
+		}()
+	}
+	count := map[int]int{}
+	for range 8 {
+		count[<-statuses]++
+	}
+	if count[http.StatusOK] != 1 || count[http.StatusConflict] != 7 {
+		t.Errorf("statuses %v, want one 200 and 409", count)
+	}
+	if e := call[endpointJSON](t, f.apiClient, http.StatusOK, "GET", path, ""); e.Version != 2 {
+		t.Errorf("endpoint: %+v", e)
+	}
+}
+
 // busyStore has somebody else change an endpoint between a read and a write.
 type busyStore struct {
 	store.Store

@@ -6,7 +6,9 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -239,5 +241,48 @@ func TestErrorsOfTheStoreTellNothing(t *testing.T) {
 	}
 	if !strings.Contains(f.logs.String(), "connect to") {
 		t.Errorf("the log does not say why:\n%s", f.logs)
+	}
+}
+
+// Whatever the host's Authorize does, its customers learn nothing of it, and get
+// nothing.
+func TestErrorsOfAuthorizeTellNothing(t *testing.T) {
+	t.Parallel()
+	for what, tc := range map[string]struct {
+		authorize func(*http.Request) (Access, error)
+		status    int
+	}{
+		"an error":    {func(*http.Request) (Access, error) { return Access{}, errors.New("session store at acme is down") }, 503},
+		"nobody":      {func(*http.Request) (Access, error) { return Access{}, fmt.Errorf("acme: %w", ErrUnauthenticated) }, 401},
+		"a panic":     {func(*http.Request) (Access, error) { panic("acme") }, 500},
+		"no tenant":   {func(*http.Request) (Access, error) { return Access{May: All}, nil }, 503},
+		"all tenants": {func(*http.Request) (Access, error) { return Access{Tenant: store.AllTenants, May: All}, nil }, 503},
+		"nothing":     {func(*http.Request) (Access, error) { return Access{Tenant: "acme"}, nil }, 403},
+	} {
+		f := newAPI(t, func(c *Config) { c.Authorize = tc.authorize })
+		got := f.do(t, "GET", "/endpoints", "")
+		var p problem
+		if err := json.Unmarshal([]byte(got.body), &p); err != nil || got.status != tc.status || p.Status != tc.status {
+			t.Errorf("%s: %d %s, %v; want %d", what, got.status, got.body, err, tc.status)
+		}
+		if strings.Contains(got.body, "acme") || strings.Contains(f.logs.String(), "panic(\"acme") {
+			t.Errorf("%s: %s\n%s", what, got.body, f.logs)
+		}
+	}
+}
+
+// A request that its client has given up is no failure of the store.
+func TestRequestsThatAreGivenUp(t *testing.T) {
+	t.Parallel()
+	f := newAPI(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	r := httptest.NewRequestWithContext(ctx, http.MethodGet, apiRoot+"/endpoints", nil)
+	r.Header.Set("X-Tenant", "acme")
+	r.Header.Set("X-May", "1")
+	got := httptest.NewRecorder()
+	f.portal.ServeHTTP(got, r)
+	if got.Code != http.StatusServiceUnavailable || strings.Contains(f.logs.String(), "level=ERROR") {
+		t.Errorf("%d %s\n%s", got.Code, got.Body, f.logs)
 	}
 }
