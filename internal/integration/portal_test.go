@@ -56,9 +56,9 @@ func TestPortalOnDatabases(t *testing.T) {
 			}
 		}
 		for path, want := range map[string]int{
-			"/deliveries?since=0000-01-01T00:00:00Z&until=9999-12-31T23:59:59Z&state=pending,failed": 200,
+			"/deliveries?since=0001-01-01T00:00:00Z&until=9999-12-31T23:59:59Z&state=pending,failed": 200,
 			"/deliveries?event='%20OR%201=1%20--&event_type=%F0%9F%92%A9":                            200,
-			"/replays/preview?since=0000-01-01T00:00:00Z&until=9999-12-31T23:59:59Z":                 200,
+			"/replays/preview?since=0001-01-01T00:00:00Z&until=9999-12-31T23:59:59Z":                 200,
 			"/stats?since=1800-01-01T00:00:00Z&until=2000-01-01T00:00:00Z":                           200,
 			"/stats?since=9990-01-01T00:00:00Z&until=9999-12-31T23:59:59Z&bucket=2400h":              200,
 			"/endpoints/x';DROP%20TABLE%20outhook_endpoints;--":                                      404,
@@ -67,6 +67,29 @@ func TestPortalOnDatabases(t *testing.T) {
 		} {
 			if status, answer := portalCall(h, "acme", "GET", path, ""); status != want {
 				t.Errorf("%.100s: %d %s, want %d", path, status, answer, want)
+			}
+		}
+		for body, want := range map[string]int{
+			`{"endpoint_id":"a\u0000b"}`:                                              400,
+			`{"endpoint_id":"` + strings.Repeat("x", 5_000) + `"}`:                    400,
+			`{"endpoint_id":"ep_💩"}`:                                                  202,
+			`{"endpoint_id":"ep_1"}`:                                                  202,
+			`{"since":"0000-01-01T00:00:00Z"}`:                                        400,
+			`{"since":"0001-01-01T00:00:00+14:00"}`:                                   400,
+			`{"since":"9999-12-31T23:59:59-12:00"}`:                                   400,
+			`{"since":"9999-12-31T23:59:59Z"}`:                                        202,
+			`{"until":"9999-12-31T23:59:59-12:00"}`:                                   400,
+			`{"since":"0001-01-02T00:00:00Z","states":["failed","failed","pending"]}`: 202,
+		} {
+			status, answer := portalCall(h, "acme", "POST", "/replays", body)
+			if status != want {
+				t.Errorf("%.100s: %d %s, want %d", body, status, answer, want)
+			}
+			if status == http.StatusAccepted { // only so many may run
+				id := strings.Split(answer, `"`)[3]
+				if status, answer := portalCall(h, "acme", "POST", "/replays/"+id+"/cancel", ""); status != http.StatusOK {
+					t.Errorf("cancel %.100s: %d %s", body, status, answer)
+				}
 			}
 		}
 		before := portalShows(h, ids)

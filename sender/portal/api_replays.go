@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/outhook/outhook/sender"
@@ -44,9 +45,15 @@ type newReplayJSON struct {
 	Until      instant               `json:"until"`
 }
 
+// maxID is how long an id is at most.
+const maxID = 128
+
 // check reports what sender would, in the words of the API.
 func (in newReplayJSON) check() error {
 	var problems []fieldProblem
+	if len(in.EndpointID) > maxID || strings.ContainsFunc(in.EndpointID, unprintable) {
+		problems = append(problems, fieldProblem{"endpoint_id", "is no id"})
+	}
 	for i, state := range in.States {
 		if !slices.Contains(allStates, state) {
 			problems = append(problems, fieldProblem{fmt.Sprintf("states[%d]", i), fmt.Sprintf("is %q, must be of %s", state, statesBound)})

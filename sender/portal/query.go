@@ -59,7 +59,7 @@ func (q *query) time(name string) time.Time {
 		return time.Time{}
 	}
 	t, err := time.Parse(time.RFC3339, text)
-	if err != nil {
+	if err != nil || !ordinary(t) {
 		q.add(name, "must be "+timeBound)
 	}
 	return t

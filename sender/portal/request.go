@@ -184,12 +184,18 @@ func (d *duration) UnmarshalJSON(text []byte) error {
 // MarshalJSON implements json.Marshaler.
 func (d duration) MarshalJSON() ([]byte, error) { return json.Marshal(time.Duration(d).String()) }
 
+// ordinary reports whether t is in a year that JSON, and every database, has in UTC.
+func ordinary(t time.Time) bool {
+	year := t.UTC().Year()
+	return year >= 1 && year <= 9999
+}
+
 // instant is a time in a body.
 type instant struct{ time.Time }
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (i *instant) UnmarshalJSON(text []byte) error {
-	if err := i.Time.UnmarshalJSON(text); err != nil {
+	if err := i.Time.UnmarshalJSON(text); err != nil || !ordinary(i.Time) {
 		return &json.UnmarshalTypeError{Value: "no time", Type: reflect.TypeFor[time.Time]()}
 	}
 	return nil
