@@ -8,10 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/outhook/outhook/sender"
 )
@@ -26,29 +23,14 @@ func (s *service) handler() http.Handler {
 	return &front{mux: mux, log: s.log}
 }
 
-// routes are the portal and the API. A real product takes the tenant from its login.
+// routes are the portal, which has an API of its own, and what the product does.
+// A real one takes the tenant from its login.
 func (s *service) routes(mux *http.ServeMux) {
-	handle := func(pattern string, timeout time.Duration, h tenantHandler) {
-		method, path, _ := strings.Cut(pattern, " ")
-		mux.Handle(method+" /v1/tenants/{tenant}"+path, s.answer(timeout, forTenant(h)))
-	}
+	mux.Handle("POST /v1/tenants/{tenant}/events", s.answer(requestTimeout, forTenant(s.sendEvent)))
 	mux.HandleFunc(portalPath, s.servePortal)
 	if s.demo != nil {
 		mux.HandleFunc("GET /{$}", s.demo.serveHome)
 	}
-	handle("POST /endpoints", requestTimeout, s.createEndpoint)
-	handle("GET /endpoints", requestTimeout, s.listEndpoints)
-	handle("GET /endpoints/{id}", requestTimeout, s.getEndpoint)
-	handle("PATCH /endpoints/{id}", requestTimeout, s.patchEndpoint)
-	handle("DELETE /endpoints/{id}", requestTimeout, s.deleteEndpoint)
-	handle("POST /endpoints/{id}/rotate-secret", requestTimeout, s.rotateSecret)
-	handle("POST /endpoints/{id}/test", longTimeout, s.testEndpoint)
-	handle("POST /endpoints/{id}/replay", longTimeout, s.replay)
-	handle("POST /events", requestTimeout, s.sendEvent)
-	handle("GET /deliveries", requestTimeout, s.listDeliveries)
-	handle("GET /deliveries/{id}", requestTimeout, s.getDelivery)
-	handle("POST /deliveries/{id}/resend", requestTimeout, s.resend)
-	handle("GET /stats", requestTimeout, s.stats)
 }
 
 // handler does the work of a route. What it returns is written by its caller,
@@ -72,16 +54,9 @@ func forTenant(h tenantHandler) handler {
 		if err := (sender.ReplayFilter{Tenant: tenant}).Validate(); err != nil {
 			return reply{}, err
 		}
-		if strings.ContainsFunc(r.PathValue("id"), unprintable) {
-			return reply{}, errNotFound // and no database takes it for an id
-		}
 		return h(r, tenant)
 	}
 }
-
-// unprintable is what no id or name has: control characters, and the mark of
-// bytes that are not UTF-8.
-func unprintable(r rune) bool { return unicode.IsControl(r) || r == utf8.RuneError }
 
 // maxBody bounds the body of a request: the largest payload that the sender
 // accepts by default, and what is around it.
@@ -115,7 +90,6 @@ func (s *service) call(h handler, r *http.Request) (answer reply, err error) {
 }
 
 // writeJSON encodes before it writes, so that a failure is still an answer.
-// Nothing may be cached: some answers hold a secret.
 func writeJSON(w http.ResponseWriter, status int, contentType string, body any) {
 	w.Header().Set("Cache-Control", "no-store")
 	if body == nil {

@@ -167,15 +167,15 @@ func TestLoopEnds(t *testing.T) {
 		const depth = 20
 		body := strings.Repeat(`{"type":"a","payload":`, depth) + "1" + strings.Repeat("}", depth)
 		call[eventAnswer](t, f.client, http.StatusAccepted, "POST", "acme/events", body)
-		var got list[delivery]
+		var got list[deliveryAnswer]
 		eventually(t, func() bool {
-			got = call[list[delivery]](t, f.client, http.StatusOK, "GET", "acme/deliveries", "")
+			got = call[list[deliveryAnswer]](t, f.client, http.StatusOK, "GET", "acme/deliveries", "")
 			return len(got.Items) > 0 && got.Items[0].LastStatus == http.StatusBadRequest
 		}, func() string { return "the loop does not end" })
 		if len(got.Items) != 9 {
 			t.Errorf("%d webhooks were sent, want 9 with 0 to 8 hops", len(got.Items))
 		}
-		last := f.do(t, "GET", "acme/deliveries/"+got.Items[0].ID, "")
+		last := f.do(t, "GET", "acme/deliveries/"+got.Items[0].ID+"/attempts", "")
 		if !strings.Contains(last.body, "must be 0 to 8") {
 			t.Errorf("the last answer does not say why: %s", last.body)
 		}

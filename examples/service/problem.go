@@ -5,10 +5,8 @@ import (
 	"errors"
 	"net/http"
 	"regexp"
-	"strings"
 
 	"github.com/outhook/outhook/sender"
-	"github.com/outhook/outhook/store"
 )
 
 // problem is an error as the API answers it (RFC 9457, application/problem+json).
@@ -33,12 +31,9 @@ func (p *problem) Error() string { return p.Title }
 
 // The types of problems.
 const (
-	typeNone     = "about:blank"
-	typeInvalid  = "/problems/invalid"
-	typeConflict = "/problems/version-conflict"
-	typeReused   = "/problems/event-id-reused"
-	typeDisabled = "/problems/endpoint-disabled"
-	typeTooMany  = "/problems/too-many-endpoints"
+	typeNone    = "about:blank"
+	typeInvalid = "/problems/invalid"
+	typeReused  = "/problems/event-id-reused"
 )
 
 // newProblem is a problem that its status explains.
@@ -53,21 +48,12 @@ func invalid(fields ...fieldProblem) *problem {
 	}
 }
 
-func conflict(problemType, title, detail string) *problem {
-	return &problem{Type: problemType, Title: title, Status: http.StatusConflict, Detail: detail}
-}
-
 // What the decisions of Outhook mean to a client.
 var (
-	errNotFound = newProblem(http.StatusNotFound, "The tenant has nothing of that id.")
-	errChanged  = conflict(typeConflict, "The version has changed",
-		"Somebody else has changed it since it was read: read it again, and repeat the change.")
-	errReused = conflict(typeReused, "The event id is taken",
-		"An event of that id was sent before, with another type or payload.")
-	errDisabled = conflict(typeDisabled, "The endpoint is disabled",
-		"A disabled endpoint gets nothing: enable it first.")
-	errTooMany = conflict(typeTooMany, "There are too many endpoints",
-		"The tenant has as many endpoints as it may have: delete one first.")
+	errReused = &problem{
+		Type: typeReused, Title: "The event id is taken", Status: http.StatusConflict,
+		Detail: "An event of that id was sent before, with another type or payload.",
+	}
 	errBacklog = newProblem(http.StatusTooManyRequests,
 		"Too many of the tenant's deliveries have not ended yet. Nothing was accepted: try again later.")
 )
@@ -82,21 +68,10 @@ func (s *service) problemOf(r *http.Request, err error) *problem {
 		return invalid(fields...)
 	}
 	switch {
-	case errors.Is(err, store.ErrNotFound):
-		return errNotFound
-	case errors.Is(err, store.ErrConflict), errors.Is(err, store.ErrExists):
-		return errChanged
 	case errors.Is(err, sender.ErrEventIDReused):
 		return errReused
-	case errors.Is(err, sender.ErrEndpointDisabled):
-		return errDisabled
-	case errors.Is(err, sender.ErrTooManyEndpoints):
-		return errTooMany
 	case errors.Is(err, sender.ErrTooManyPending):
 		return errBacklog
-	case errors.Is(err, store.ErrInvalidFilter):
-		_, detail, _ := strings.Cut(err.Error(), store.ErrInvalidFilter.Error()+": ")
-		return newProblem(http.StatusBadRequest, detail+".")
 	case errors.Is(err, sender.ErrInvalid): // our own Config, or a field that the API does not have
 		s.log.ErrorContext(r.Context(), "API: Outhook refuses what the service gave it", "route", r.Pattern, "error", err)
 		return newProblem(http.StatusInternalServerError, "")
@@ -117,14 +92,9 @@ func writeProblem(w http.ResponseWriter, p *problem) {
 
 // fieldNames are the API's names for the fields that Outhook reports.
 var fieldNames = map[string]string{
-	"Endpoint.Tenant": "tenant", "Event.Tenant": "tenant", "ReplayFilter.Tenant": "tenant", "tenant": "tenant",
-	"Endpoint.URL": "url", "Endpoint.EventTypes": "event_types", "Endpoint.Profile": "profile",
-	"Endpoint.Description": "description", "Endpoint.Headers": "headers", "Endpoint.Timeout": "timeout",
-	"Endpoint.Secrets": "secret", "Endpoint.RateLimit.PerSecond": "rate_limit.per_second", "Endpoint.RateLimit.Burst": "rate_limit.burst",
+	"Event.Tenant": "tenant", "ReplayFilter.Tenant": "tenant",
 	"Event.Hops": "Outhook-Hops", // a header
 	"Event.ID":   "id", "Event.Type": "type", "Event.Payload": "payload",
-	"ReplayFilter.States": "status", "ReplayFilter.Since": "since", "ReplayFilter.Until": "until",
-	"overlap": "overlap", "delivery": "delivery",
 }
 
 // fieldProblems finds every sender.FieldError in err, and reports whether there
@@ -132,13 +102,9 @@ var fieldNames = map[string]string{
 func fieldProblems(err error) ([]fieldProblem, bool) {
 	var problems []fieldProblem
 	for _, e := range fieldErrors(err) {
-		base, index, indexed := strings.Cut(e.Field, "[")
-		name, known := fieldNames[base]
+		name, known := fieldNames[e.Field]
 		if !known {
 			return nil, false
-		}
-		if indexed && name != "secret" { // the API has one
-			name += "[" + index
 		}
 		// What an operator could set is nothing to a client.
 		bound := configHint.ReplaceAllString(e.Bound, "")

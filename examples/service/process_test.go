@@ -93,7 +93,7 @@ func wantDelivered(t *testing.T, c client, ids []string, requests func() []sende
 	t.Helper()
 	succeeded := 0
 	eventually(t, func() bool {
-		page := call[list[delivery]](t, c, http.StatusOK, "GET", "acme/deliveries?state=succeeded&limit=1000", "")
+		page := call[list[deliveryAnswer]](t, c, http.StatusOK, "GET", "acme/deliveries?state=succeeded&limit=200", "")
 		succeeded = len(page.Items)
 		return succeeded == len(ids)
 	}, func() string { return fmt.Sprintf("%d of %d deliveries succeeded", succeeded, len(ids)) })

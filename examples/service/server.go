@@ -41,9 +41,9 @@ func newService(r role, cfg sender.Config, db *database, log *slog.Logger) (*ser
 const (
 	// requestTimeout bounds the work for most requests.
 	requestTimeout = 15 * time.Second
-	// longTimeout is for those that wait for an endpoint, or go through many
-	// deliveries.
-	longTimeout = sender.MaxTimeout + 10*time.Second
+	// portalTimeout is what the portal takes at most: its Test waits for an
+	// endpoint.
+	portalTimeout = sender.MaxTimeout + 10*time.Second
 	// drainTimeout is how long requests under way may take once the process
 	// is told to stop.
 	drainTimeout = 20 * time.Second
@@ -57,7 +57,7 @@ func (s *service) serve(ctx context.Context, listener net.Listener) error {
 		Handler:           s.handler(),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       requestTimeout,
-		WriteTimeout:      longTimeout + 5*time.Second,
+		WriteTimeout:      portalTimeout + 5*time.Second,
 		IdleTimeout:       2 * time.Minute,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 	}
