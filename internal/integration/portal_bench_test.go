@@ -103,6 +103,10 @@ func portalPages(size int) []portalPage {
 		{"replay-count", "/replays/new?failed=1&canceled=1", "match"},
 		{"replay-count-endpoint", "/replays/new?failed=1&endpoint=ep_19", "match"},
 		{"events", "/events", "order.rare"},
+		{"api-endpoints", "/api/v1/endpoints", "Shop 19"},
+		{"api-deliveries", "/api/v1/deliveries?state=failed,canceled&limit=250", "dlv_"},
+		{"api-delivery", fmt.Sprintf("/api/v1/deliveries/dlv_%d/attempts", size-2), "att_"},
+		{"api-stats", "/api/v1/stats?endpoint=ep_7&bucket=1h", "succeeded"},
 	}
 }
 
