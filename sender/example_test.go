@@ -331,7 +331,6 @@ func Example_deliveryLog() {
 	d.show()
 	d.show()
 
-	// readme:begin log
 	failed := store.DeliveryFilter{Tenant: "ws_1", States: []store.DeliveryState{store.Failed}, Limit: 20}
 	page, err := cfg.Store.ListDeliveries(ctx, failed) // newest first; page.Next continues it
 	if err != nil {
@@ -344,7 +343,6 @@ func Example_deliveryLog() {
 			fmt.Printf("  attempt %d: %d %s %v\n", a.Number, a.Status, a.ResponseBody, err)
 		}
 	}
-	// readme:end log
 
 	// Output:
 	// round 1, attempt 1 (schedule): 500, delivery pending

@@ -9,10 +9,13 @@ import (
 	"github.com/outhook/outhook/sender/senderdev"
 )
 
-// sessionOf stands for the host's login.
-func sessionOf(r *http.Request) (workspace string, ok bool) {
-	cookie, err := r.Cookie("session")
-	return "ws_1", err == nil && cookie.Value == "of somebody who is logged in"
+// authorize asks the host's login who it is. Here that is a cookie with a word.
+func authorize(r *http.Request) (portal.Access, error) {
+	session, err := r.Cookie("session")
+	if err != nil || session.Value != "of somebody who is logged in" {
+		return portal.Access{}, portal.ErrUnauthenticated
+	}
+	return portal.Access{Tenant: "ws_1", May: portal.View | portal.Replay}, nil
 }
 
 func Example() {
@@ -24,17 +27,7 @@ func Example() {
 	cfg, mux := env.Config, http.NewServeMux()
 
 	// readme:begin portal
-	h, err := portal.New(portal.Config{
-		Sender: cfg, // as sender.New and sender.RunWorkers have it
-		Authorize: func(r *http.Request) (portal.Access, error) {
-			workspace, ok := sessionOf(r) // your login
-			if !ok {
-				return portal.Access{}, portal.ErrUnauthenticated
-			}
-			return portal.Access{Tenant: workspace, May: portal.All}, nil
-		},
-		Theme: portal.Theme{Title: "Acme webhooks", Accent: "#0a7d55"},
-	})
+	h, err := portal.New(portal.Config{Sender: cfg, Authorize: authorize, Theme: portal.Theme{Title: "Acme webhooks"}})
 	if err != nil {
 		panic(err)
 	}
