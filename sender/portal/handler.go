@@ -118,15 +118,20 @@ func (p *portal) authorized(needs Permission, timeout time.Duration, h func(http
 		ctx, cancel := context.WithTimeout(r.Context(), timeout)
 		defer cancel()
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-		h(w, &visit{Request: r.WithContext(ctx), Access: access, Root: rootOf(r.URL.Path)})
+		h(w, &visit{Request: r.WithContext(ctx), Access: access, Root: rootOf(r.URL)})
 	})
 }
 
-// rootOf leads from a path to the root: "./" from "/deliveries", "../" from
-// "/deliveries/dlv_1".
-func rootOf(path string) string {
-	if up := strings.Count(path, "/") - 1; up > 0 {
-		return strings.Repeat("../", up)
+// maxDepth is how deep the root may lie, more than for any route. A longer path is
+// nobody's, and the answer must not be many times its length.
+const maxDepth = 10
+
+// rootOf leads from an address to the root: "./" from "/deliveries", "../" from
+// "/deliveries/dlv_1". It counts the slashes that a browser does, and not those that
+// are escaped in an id: the root would lie beside the portal.
+func rootOf(at *url.URL) string {
+	if up := strings.Count(at.EscapedPath(), "/") - 1; up > 0 {
+		return strings.Repeat("../", min(up, maxDepth))
 	}
 	return "./"
 }

@@ -126,7 +126,7 @@ func (p *portal) writeProblemPage(w http.ResponseWriter, r *http.Request, proble
 	if problem.Status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", "1")
 	}
-	v := &visit{Request: r, Root: rootOf(r.URL.Path)}
+	v := &visit{Request: r, Root: rootOf(r.URL)}
 	p.writePage(w, v, view{page: "problem", title: problem.Title, status: problem.Status, data: problem})
 }
 
