@@ -165,12 +165,10 @@ type content struct {
 func showContent(body []byte) content {
 	shown := content{Kind: "text", Size: len(body), Empty: len(body) == 0}
 	head := body[:min(len(body), maxShown)]
-	var indented bytes.Buffer
 	switch {
-	case json.Valid(body) && json.Indent(&indented, body, "", "  ") == nil:
+	case json.Valid(body):
 		shown.Kind = "JSON"
-		head = indented.Bytes()[:min(indented.Len(), maxShown)]
-		shown.Cut = len(head) < indented.Len()
+		head, shown.Cut = indent(body, maxShown)
 	case utf8.Valid(body) && !bytes.ContainsRune(body, 0):
 		shown.Cut = len(head) < len(body)
 	default:
@@ -181,6 +179,53 @@ func showContent(body []byte) content {
 	}
 	shown.Text = visible(strings.ToValidUTF8(string(head), "")) // the last character may be cut in two
 	return shown
+}
+
+// indent gives each value of valid JSON a line of its own, like json.Indent, and ends
+// at most bytes: 16 KB of brackets alone would become 134 MB. It reports whether it
+// has left out some.
+func indent(body []byte, most int) (head []byte, cut bool) {
+	depth, quoted, opened := 0, false, false
+	line := func() { head = append(append(head, '\n'), bytes.Repeat([]byte("  "), min(depth, most))...) }
+	for i := 0; i < len(body); i++ {
+		if len(head) > most {
+			return head[:most], true
+		}
+		b := body[i]
+		if quoted {
+			head = append(head, b)
+			if b == '\\' {
+				i++
+				head = append(head, body[i])
+			}
+			quoted = b != '"'
+			continue
+		}
+		if strings.IndexByte(" \t\r\n", b) >= 0 {
+			continue
+		}
+		closes := b == '}' || b == ']'
+		if closes {
+			depth--
+		}
+		if opened != closes { // "{}" and "[]" stay together
+			line()
+		}
+		opened = b == '{' || b == '['
+		if opened {
+			depth++
+		}
+		head = append(head, b)
+		switch b {
+		case ',':
+			line()
+		case ':':
+			head = append(head, ' ')
+		case '"':
+			quoted = true
+		}
+	}
+	return head[:min(len(head), most)], len(head) > most
 }
 
 // visible shows characters that would not be seen, or would turn the text around
