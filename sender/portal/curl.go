@@ -11,14 +11,22 @@ import (
 )
 
 // curl returns a command that makes the attempt's request again, for bash and zsh,
-// or "" if the payload is no text or too long for a command line. What was redacted
+// or "" if the payload is no text or too long for a command line, or if the URL is
+// none that a request went to: "-K/etc/passwd" would be an option. What was redacted
 // in the record is redacted in it.
 func curl(a store.Attempt, payload []byte) string {
 	if !utf8.Valid(payload) || len(payload) > maxShown || strings.ContainsRune(string(payload), 0) {
 		return ""
 	}
+	if !strings.HasPrefix(a.URL, "https://") && !strings.HasPrefix(a.URL, "http://") {
+		return ""
+	}
 	var command strings.Builder
-	command.WriteString("curl -i -X POST " + shellQuote(a.URL))
+	command.WriteString("curl -i -X POST ")
+	if strings.ContainsAny(a.URL, "[]{}") { // "?[redacted]" is no range of URLs
+		command.WriteString("--globoff ")
+	}
+	command.WriteString(shellQuote(a.URL))
 	for _, name := range slices.Sorted(maps.Keys(a.RequestHeader)) {
 		switch name {
 		case "Host", "Content-Length", "Accept-Encoding", "Connection":
