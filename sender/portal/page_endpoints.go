@@ -39,6 +39,8 @@ func (p *portal) endpointsPage(v *visit) (view, error) {
 	if err != nil {
 		return view{}, err
 	}
+	ctx, cancel := context.WithTimeout(v.Context(), statsTimeout)
+	defer cancel()
 	rows := make([]endpointRow, len(page.Items))
 	var work sync.WaitGroup
 	slots := make(chan struct{}, statsAtOnce)
@@ -47,7 +49,7 @@ func (p *portal) endpointsPage(v *visit) (view, error) {
 		work.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			buckets := p.stats(v.Context(), v.Tenant, e.ID, ranges[1])
+			buckets := p.stats(ctx, v.Tenant, e.ID, ranges[1])
 			rows[i].Bars = drawSparkline(buckets)
 			rows[i].Good, rows[i].Attempts = sum(buckets)
 			rows[i].Health = healthOf(e, rows[i].Attempts)
@@ -111,8 +113,6 @@ func (p *portal) stats(ctx context.Context, tenant, endpointID string, r statsRa
 }
 
 func (p *portal) count(ctx context.Context, tenant, endpointID string, length, bucket time.Duration) []store.StatsBucket {
-	ctx, cancel := context.WithTimeout(ctx, statsTimeout)
-	defer cancel()
 	until := time.Now().UTC().Truncate(time.Hour).Add(time.Hour)
 	buckets, err := store.Stats(ctx, p.store, store.StatsFilter{
 		Tenant: tenant, EndpointID: endpointID, Since: until.Add(-length), Until: until, Bucket: bucket,
@@ -146,14 +146,16 @@ type statistics struct {
 }
 
 func (p *portal) statistics(v *visit, endpointID string) statistics {
+	ctx, cancel := context.WithTimeout(v.Context(), statsTimeout)
+	defer cancel()
 	s := statistics{Range: rangeNamed(v.URL.Query().Get("range")), Ranges: ranges}
-	buckets := p.stats(v.Context(), v.Tenant, endpointID, s.Range)
+	buckets := p.stats(ctx, v.Tenant, endpointID, s.Range)
 	s.Known = buckets != nil
 	s.Good, s.All = sum(buckets)
 	s.Bad = s.All - s.Good
 	s.Attempts = drawBars(buckets, s.Range.Bucket)
 	s.Latency = drawCurve(buckets, s.Range.Bucket)
-	if whole := p.count(v.Context(), v.Tenant, endpointID, s.Range.Length, s.Range.Length); len(whole) == 1 {
+	if whole := p.count(ctx, v.Tenant, endpointID, s.Range.Length, s.Range.Length); len(whole) == 1 {
 		s.P50, s.P95 = whole[0].P50, whole[0].P95
 	}
 	s.Attempts.Label = "Attempts of the last " + s.Range.Text + ": " + count(s.Good) + " succeeded, " + count(s.Bad) + " failed."
