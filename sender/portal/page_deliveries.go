@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -40,7 +41,7 @@ func outcome(d store.Delivery) string {
 	case d.LastStatus != 0:
 		return statusText(d.LastStatus)
 	case d.LastErrorClass != "":
-		return errorNames[d.LastErrorClass]
+		return cmp.Or(errorNames[d.LastErrorClass], errorNames[store.ErrorOther])
 	}
 	return ""
 }
