@@ -104,10 +104,14 @@ func (p *portal) answerPage(h pageHandler) func(http.ResponseWriter, *visit) {
 // writePage fills the template before it writes, so that a failure is still an
 // answer.
 func (p *portal) writePage(w http.ResponseWriter, v *visit, answer view) {
+	var notice string
+	if answer.status == 0 { // what failed was not done
+		notice = notices[v.URL.Query().Get("done")]
+	}
 	var text bytes.Buffer
 	err := templates[answer.page].ExecuteTemplate(&text, "layout", frame{
 		Look: p.look, Root: v.Root, Name: v.Name, Title: answer.title, Nav: answer.nav,
-		Notice: notices[v.URL.Query().Get("done")], May: v.Access.may(), Data: answer.data,
+		Notice: notice, May: v.Access.may(), Data: answer.data,
 	})
 	if err != nil {
 		p.log.ErrorContext(v.Context(), "Portal: A page could not be made", "page", answer.page, "error", err)
