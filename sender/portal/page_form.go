@@ -256,10 +256,10 @@ func (f endpointForm) apply(e store.Endpoint) (store.Endpoint, []fieldProblem) {
 		}
 	}
 	seconds, ok := number(f.Timeout, 3600)
-	if !ok {
+	e.Timeout = time.Duration(seconds * float64(time.Second)).Truncate(time.Millisecond)
+	if !ok || seconds > 0 && e.Timeout == 0 { // 0 is the usual one, and was not meant
 		wrong("timeout", "must be a number of seconds")
 	}
-	e.Timeout = time.Duration(seconds * float64(time.Second)).Truncate(time.Millisecond)
 	if e.RateLimit.PerSecond, ok = number(f.PerSecond, math.MaxFloat64); !ok {
 		wrong("rate_limit", "must be a number of requests a second")
 	}
