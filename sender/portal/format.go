@@ -27,6 +27,7 @@ var functions = template.FuncMap{
 	"stateName": stateName,
 	"status":    statusText,
 	"visible":   visible,
+	"path":      pathOf,
 	"list":      func(items ...any) []any { return items },
 	"example":   func(payload json.RawMessage) string { return showContent(payload).Text },
 }
