@@ -20,14 +20,14 @@ var (
 		aria-current aria-labelledby aria-live aria-hidden aria-describedby aria-invalid aria-busy role tabindex method action for value
 		selected list placeholder autocomplete data-live data-live-url data-swap data-busy data-copy hidden scope viewBox x y x1 x2 y1 y2 dy
 		text-anchor d cx cy r preserveAspectRatio title datetime data-time max maxlength required checked open rows spellcheck
-		inputmode data-picker data-label`)
+		inputmode step data-picker data-label`)
 	addresses = []string{"href", "src", "action", "data-live-url"}
 )
 
 var (
 	tagStart  = regexp.MustCompile(`^<(/?)([a-zA-Z][a-zA-Z0-9]*)`)
 	attribute = regexp.MustCompile(`^\s+([a-zA-Z][a-zA-Z0-9-]*)(?:="([^"<>]*)")?`)
-	relative  = regexp.MustCompile(`^(\./|(\.\./)+|#main$|\?)`)
+	relative  = regexp.MustCompile(`^(\./|(\.\./)+|#main$|\?|/home$)`) // the last is the host's
 )
 
 // checkMarkup reads a page as strictly as no browser does, and reports what is not
