@@ -3,13 +3,10 @@ package portal
 import (
 	"cmp"
 	"encoding/base64"
-	"fmt"
 	"net/http"
-	"slices"
 	"time"
 	"unicode/utf8"
 
-	"github.com/outhook/outhook/sender"
 	"github.com/outhook/outhook/store"
 )
 
@@ -126,11 +123,6 @@ func (p *portal) apiTestEndpoint(v *visit) (reply, error) {
 	if err := decode(v.Request, &in); err != nil {
 		return reply{}, err
 	}
-	if events := p.cfg.Sender.Events; in.EventType != "" && len(events) > 0 {
-		if !slices.ContainsFunc(events, func(t sender.EventType) bool { return t.Name == in.EventType }) {
-			return reply{}, invalid(fieldProblem{"event_type", fmt.Sprintf("is %q, must be one of the event types", in.EventType)})
-		}
-	}
-	a, err := sender.Ping(v.Context(), p.cfg.Sender, v.PathValue("id"), sender.Event{Tenant: v.Tenant, Type: in.EventType})
+	a, err := p.ping(v, v.PathValue("id"), in.EventType)
 	return reply{http.StatusOK, showAttempt(a)}, err
 }

@@ -33,7 +33,7 @@ func (p *portal) apiStats(v *visit, q *query) (reply, error) {
 		Tenant: v.Tenant, EndpointID: q.text("endpoint"),
 		Since: q.time("since"), Until: q.time("until"), Bucket: q.duration("bucket"),
 	}
-	filter.Until = cmp.Or(filter.Until, time.Now().UTC())
+	filter.Until = cmp.Or(filter.Until, endOfHour(time.Now())) // a Store sums up whole hours
 	filter.Since = cmp.Or(filter.Since, filter.Until.Add(-24*time.Hour))
 	checkRange(q, filter)
 	if err := q.err(); err != nil {

@@ -113,7 +113,7 @@ func (p *portal) stats(ctx context.Context, tenant, endpointID string, r statsRa
 }
 
 func (p *portal) count(ctx context.Context, tenant, endpointID string, length, bucket time.Duration) []store.StatsBucket {
-	until := time.Now().UTC().Truncate(time.Hour).Add(time.Hour)
+	until := endOfHour(time.Now())
 	buckets, err := store.Stats(ctx, p.store, store.StatsFilter{
 		Tenant: tenant, EndpointID: endpointID, Since: until.Add(-length), Until: until, Bucket: bucket,
 	})
@@ -123,6 +123,9 @@ func (p *portal) count(ctx context.Context, tenant, endpointID string, length, b
 	}
 	return buckets
 }
+
+// endOfHour is when the hour of t ends.
+func endOfHour(t time.Time) time.Time { return t.UTC().Truncate(time.Hour).Add(time.Hour) }
 
 func sum(buckets []store.StatsBucket) (good, all int) {
 	for _, b := range buckets {
@@ -248,8 +251,7 @@ func (p *portal) testEndpointForm(v *visit) (view, error) {
 	if err := parseForm(v); err != nil {
 		return view{}, err
 	}
-	id := v.PathValue("id")
-	a, err := sender.Ping(v.Context(), p.cfg.Sender, id, sender.Event{Tenant: v.Tenant, Type: v.PostFormValue("type")})
+	a, err := p.ping(v, v.PathValue("id"), v.PostFormValue("type"))
 	if err != nil {
 		return view{}, err
 	}

@@ -133,4 +133,5 @@ type portal struct {
 	look   look
 	log    *slog.Logger
 	mux    *http.ServeMux
+	tests  tests
 }
