@@ -110,7 +110,8 @@ func (f endpointFields) applyHeaders(e *store.Endpoint) (problems []fieldProblem
 }
 
 // endpointJSON is an endpoint as the API shows it: without its secrets, and with the
-// values of its headers hidden, which may be credentials as well.
+// values of its headers hidden, which may be credentials as well. So may what its URL
+// has after a "?", which those see who can change it.
 type endpointJSON struct {
 	ID             string            `json:"id"`
 	URL            string            `json:"url"`
@@ -130,7 +131,10 @@ type endpointJSON struct {
 	Version        int64             `json:"version"`
 }
 
-func showEndpoint(e store.Endpoint) endpointJSON {
+func (a Access) showEndpoint(e store.Endpoint) endpointJSON {
+	if a.May&Manage == 0 {
+		e.URL = store.RedactURL(e.URL)
+	}
 	shown := endpointJSON{
 		ID: e.ID, URL: e.URL, EventTypes: e.EventTypes, Profile: e.Profile, Description: e.Description,
 		Headers: map[string]string{}, Disabled: e.Disabled, DisabledReason: e.DisabledReason, DisabledAt: e.DisabledAt,
@@ -174,7 +178,7 @@ func (p *portal) apiCreateEndpoint(v *visit) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	created := createdEndpointJSON{endpointJSON: showEndpoint(e)}
+	created := createdEndpointJSON{endpointJSON: v.showEndpoint(e)}
 	if v.May&Secrets != 0 {
 		created.Secret = e.Secrets[0].Value
 	}
@@ -183,7 +187,7 @@ func (p *portal) apiCreateEndpoint(v *visit) (reply, error) {
 
 func (p *portal) apiGetEndpoint(v *visit) (reply, error) {
 	e, err := p.store.GetEndpoint(v.Context(), v.Tenant, v.PathValue("id"))
-	return reply{http.StatusOK, showEndpoint(e)}, err
+	return reply{http.StatusOK, v.showEndpoint(e)}, err
 }
 
 func (p *portal) apiListEndpoints(v *visit, q *query) (reply, error) {
@@ -192,7 +196,7 @@ func (p *portal) apiListEndpoints(v *visit, q *query) (reply, error) {
 		return reply{}, err
 	}
 	page, err := p.store.ListEndpoints(v.Context(), filter)
-	return reply{http.StatusOK, showPage(page, showEndpoint)}, err
+	return reply{http.StatusOK, showPage(page, v.showEndpoint)}, err
 }
 
 // patchTries bounds how often a change without a version is repeated. It is what
@@ -211,7 +215,7 @@ func (p *portal) apiPatchEndpoint(v *visit) (reply, error) {
 		if errors.Is(err, store.ErrConflict) && in.Version == nil && try < patchTries {
 			continue
 		}
-		return reply{http.StatusOK, showEndpoint(e)}, err
+		return reply{http.StatusOK, v.showEndpoint(e)}, err
 	}
 }
 

@@ -24,6 +24,11 @@ type deliveryRow struct {
 	Why      string // what came of the last attempt, in a few words
 }
 
+// ErrorText is the last error as customers may read it.
+func (d deliveryRow) ErrorText() string {
+	return capital(showError(d.LastErrorClass, d.LastError)) + "."
+}
+
 func (p *portal) deliveryRows(deliveries []store.Delivery, endpoints map[string]store.Endpoint) []deliveryRow {
 	rows := make([]deliveryRow, len(deliveries))
 	for i, d := range deliveries {
@@ -238,6 +243,9 @@ func (a attemptView) Late() time.Duration {
 	}
 	return max(a.StartedAt.Sub(a.ScheduledAt), 0)
 }
+
+// ErrorText is the error as customers may read it.
+func (a attemptView) ErrorText() string { return showError(a.ErrorClass, a.Error) }
 
 // ReplayNumber counts the replays up to the round it belongs to.
 func (a attemptView) ReplayNumber() int { return a.Round - 1 }

@@ -96,25 +96,25 @@ func (p *portal) answerPage(h pageHandler) func(http.ResponseWriter, *visit) {
 			w.Header().Set("Content-Security-Policy", "default-src 'none'; sandbox")
 			_, _ = w.Write(answer.file) // the client may be gone
 		default:
-			p.writePage(w, v, answer)
+			p.writePage(w, v.Request, v.Access, answer)
 		}
 	}
 }
 
 // writePage fills the template before it writes, so that a failure is still an
 // answer.
-func (p *portal) writePage(w http.ResponseWriter, v *visit, answer view) {
+func (p *portal) writePage(w http.ResponseWriter, r *http.Request, access Access, answer view) {
 	var notice string
 	if answer.status == 0 { // what failed was not done
-		notice = notices[v.URL.Query().Get("done")]
+		notice = notices[r.URL.Query().Get("done")]
 	}
 	var text bytes.Buffer
 	err := templates[answer.page].ExecuteTemplate(&text, "layout", frame{
-		Look: p.look, Root: v.Root, Name: v.Name, Title: answer.title, Nav: answer.nav,
-		Notice: notice, May: v.Access.may(), Data: answer.data,
+		Look: p.look, Root: rootOf(r.URL), Name: access.Name, Title: answer.title, Nav: answer.nav,
+		Notice: notice, May: access.may(), Data: answer.data,
 	})
 	if err != nil {
-		p.log.ErrorContext(v.Context(), "Portal: A page could not be made", "page", answer.page, "error", err)
+		p.log.ErrorContext(r.Context(), "Portal: A page could not be made", "page", answer.page, "error", err)
 		http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
 		return
 	}
@@ -130,8 +130,7 @@ func (p *portal) writeProblemPage(w http.ResponseWriter, r *http.Request, proble
 	if problem.Status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", "1")
 	}
-	v := &visit{Request: r, Root: rootOf(r.URL)}
-	p.writePage(w, v, view{page: "problem", title: problem.Title, status: problem.Status, data: problem})
+	p.writePage(w, r, Access{}, view{page: "problem", title: problem.Title, status: problem.Status, data: problem})
 }
 
 // notices are what a page says after a browser has done what it asked for, by the
