@@ -16,7 +16,7 @@ FUZZTIME ?= 10s
 DRILLS ?=
 
 COVERAGE := 85
-COVERED := sender retry signing store store/sqlstore storetest
+COVERED := sender sender/portal retry signing store store/sqlstore storetest
 
 GOLANGCI_VERSION := 2.15.0
 GOLANGCI := $(CURDIR)/bin/golangci-lint

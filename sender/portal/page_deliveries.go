@@ -271,7 +271,9 @@ func phases(a store.Attempt) []phase {
 	t := a.Timing
 	set := t.DNS + t.Connect + t.TLS
 	parts := []phase{
-		{Name: "Name lookup", Length: t.DNS}, {Name: "Connection", Length: t.Connect}, {Name: "TLS", Length: t.TLS},
+		{Name: "Name lookup", Length: t.DNS},
+		{Name: "Connection", Length: t.Connect},
+		{Name: "TLS", Length: t.TLS},
 		{Name: "Waiting for the answer", Length: max(t.FirstByte-set, 0)},
 	}
 	if t.FirstByte > 0 {
