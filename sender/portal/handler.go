@@ -143,7 +143,11 @@ func toRoot(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, http.StatusText(http.StatusBadRequest), http.StatusBadRequest)
 		return
 	}
-	w.Header().Set("Location", "./"+url.PathEscape(path.Base("/"+asked.Path))+"/")
+	last := asked.EscapedPath()
+	if last = last[strings.LastIndexByte(last, '/')+1:]; last != "" {
+		last += "/"
+	}
+	w.Header().Set("Location", "./"+last)
 	w.WriteHeader(http.StatusMovedPermanently)
 }
 
