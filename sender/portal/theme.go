@@ -205,7 +205,7 @@ func (c colour) until(other colour, enough func(colour) bool) colour {
 	for part := 0.0; part < 1; part += 0.02 {
 		shade := colour{}
 		for i := range shade {
-			shade[i] = c[i]*(1-part) + other[i]*part
+			shade[i] = math.Round((c[i]*(1-part)+other[i]*part)*255) / 255 // as browsers get it
 		}
 		if enough(shade) {
 			return shade
