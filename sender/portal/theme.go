@@ -94,7 +94,7 @@ func (t Theme) compile() (look, error) {
 		fault("Scheme", fmt.Sprintf("is %q", t.Scheme), `empty, "light" or "dark"`)
 	}
 	home, err := url.Parse(t.HomeURL)
-	if err != nil || t.HomeURL != "" && home.Scheme != "https" && home.Scheme != "http" && !isPath(t.HomeURL) {
+	if err != nil || t.HomeURL != "" && !isPath(t.HomeURL) && (home.Scheme != "https" && home.Scheme != "http" || home.Host == "") {
 		fault("HomeURL", fmt.Sprintf("is %q", t.HomeURL), "empty, an http or https URL, or a path that begins with one slash")
 	}
 	logoType := pictureType(t.Logo)
