@@ -1,7 +1,9 @@
 package portal
 
 import (
+	"html"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
@@ -10,6 +12,9 @@ import (
 
 	"github.com/outhook/outhook/store"
 )
+
+// shown is what a browser would show of an answer.
+func shown(w *httptest.ResponseRecorder) string { return html.UnescapeString(w.Body.String()) }
 
 const secretMark = "TOP-SECRET-OF-ALICE"
 
@@ -49,7 +54,7 @@ func TestAttackIDsOfOthers(t *testing.T) {
 					if w.Code != http.StatusNotFound {
 						t.Errorf("%s of %s for %s: %d, want 404", r.pattern, id, tenant, w.Code)
 					}
-					if strings.Contains(w.Body.String(), secretMark) {
+					if strings.Contains(shown(w), secretMark) {
 						t.Errorf("%s of %s for %s shows what is alice's", r.pattern, id, tenant)
 					}
 				}
@@ -96,7 +101,7 @@ func TestAttackListsOfOthers(t *testing.T) {
 					filter.Set("cursor", cursor)
 				}
 				w := s.do(mallory, r.method, r.path+"?"+filter.Encode(), nil)
-				if strings.Contains(w.Body.String(), secretMark) || strings.Contains(w.Body.String(), alice.delivery) || strings.Contains(w.Body.String(), alice.replay) {
+				if strings.Contains(shown(w), secretMark) || strings.Contains(shown(w), alice.delivery) || strings.Contains(shown(w), alice.replay) {
 					t.Errorf("%s?%s shows what is alice's", r.path, filter.Encode())
 				}
 			}
@@ -135,14 +140,14 @@ func TestAttackWithoutPermission(t *testing.T) {
 			if r.open || may&r.needs == r.needs {
 				continue
 			}
-			if w := s.ask(asker{tenant: "alice", may: may}, r, alice); w.Code != http.StatusForbidden || strings.Contains(w.Body.String(), "alice") {
+			if w := s.ask(asker{tenant: "alice", may: may}, r, alice); w.Code != http.StatusForbidden || strings.Contains(shown(w), "alice") {
 				t.Errorf("%s with %04b: %d, want 403 and nothing of alice", r.pattern, may, w.Code)
 			}
 		}
 		if r.open {
 			continue
 		}
-		if w := s.ask(asker{}, r, alice); w.Code != http.StatusUnauthorized || strings.Contains(w.Body.String(), "alice") {
+		if w := s.ask(asker{}, r, alice); w.Code != http.StatusUnauthorized || strings.Contains(shown(w), "alice") {
 			t.Errorf("%s of nobody: %d, want 401", r.pattern, w.Code)
 		}
 	}
@@ -182,7 +187,7 @@ func TestAttackSecretsWithoutPermission(t *testing.T) {
 			if strings.Contains(r.pattern, "delete") || r.method == http.MethodDelete {
 				continue // there would be nothing left to look for
 			}
-			if w := s.ask(asker{tenant: "alice", may: may}, r, alice); strings.Contains(w.Body.String(), "HIDDEN-") {
+			if w := s.ask(asker{tenant: "alice", may: may}, r, alice); strings.Contains(shown(w), "HIDDEN-") {
 				t.Errorf("%s with %04b shows a secret or the value of a header", r.pattern, may)
 			}
 		}
@@ -193,12 +198,12 @@ func TestAttackSecretsWithoutPermission(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if body := w.Body.String(); w.Code != http.StatusOK || !strings.Contains(body, e.Secrets[0].Value) || strings.Contains(body, "HIDDEN-HEADER") {
+	if body := shown(w); w.Code != http.StatusOK || !strings.Contains(body, e.Secrets[0].Value) || strings.Contains(body, "HIDDEN-HEADER") {
 		t.Errorf("reveal: %d", w.Code)
 	}
 	for _, r := range s.everyRoute() {
 		if r.method == http.MethodGet && !r.isAPI() {
-			if w := s.ask(asker{tenant: "alice", may: All}, r, alice); strings.Contains(w.Body.String(), e.Secrets[0].Value) || strings.Contains(w.Body.String(), "HIDDEN-") {
+			if w := s.ask(asker{tenant: "alice", may: All}, r, alice); strings.Contains(shown(w), e.Secrets[0].Value) || strings.Contains(shown(w), "HIDDEN-") {
 				t.Errorf("%s shows a secret to whoever follows a link", r.pattern)
 			}
 		}
@@ -225,7 +230,7 @@ func TestAttackCredentialsInURL(t *testing.T) {
 		if r.method != http.MethodGet {
 			continue
 		}
-		body := s.ask(asker{tenant: "alice", may: View | Secrets | Replay}, r, alice).Body.String()
+		body := shown(s.ask(asker{tenant: "alice", may: View | Secrets | Replay}, r, alice))
 		if strings.Contains(body, "PASSWORD") || strings.Contains(body, "TOKEN") {
 			t.Errorf("%s shows the credentials of a URL", r.pattern)
 		}
@@ -261,7 +266,7 @@ func TestAttackAuthorizeFails(t *testing.T) {
 					continue
 				}
 				w := s.ask(asker{}, r, alice)
-				if w.Code != c.status || strings.Contains(w.Body.String(), "alice") {
+				if w.Code != c.status || strings.Contains(shown(w), "alice") {
 					t.Errorf("%s: %d, want %d and nothing of alice", r.pattern, w.Code, c.status)
 				}
 			}
