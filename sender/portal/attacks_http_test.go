@@ -161,7 +161,11 @@ func TestAttackHeadersOfAllAnswers(t *testing.T) {
 		seen[s.do(who, method, target, fullForm()).Code]++
 	}
 	for _, who := range []asker{
-		{tenant: "alice", may: All}, {tenant: "bob", may: All}, {tenant: "alice"}, {}, {tenant: "*", may: All},
+		{tenant: "alice", may: All},
+		{tenant: "bob", may: All},
+		{tenant: "alice"},
+		{},
+		{tenant: "*", may: All},
 		{tenant: "alice", may: All, header: map[string]string{"Sec-Fetch-Site": "cross-site"}},
 	} {
 		for _, r := range sortedRoutes(s.everyRoute()) {

@@ -94,8 +94,15 @@ func TestAttackListsOfOthers(t *testing.T) {
 		}
 		for _, cursor := range cursors {
 			for _, filter := range []url.Values{
-				{"endpoint": {alice.endpoint}}, {"event": {"order.created"}}, {"event_type": {"order.created"}}, {"event": {alice.event}},
-				{"state": {"failed"}}, {"failed": {"1"}, "canceled": {"1"}}, {"tenant": {"alice"}}, {"tenant": {"*"}}, {},
+				{"endpoint": {alice.endpoint}},
+				{"event": {"order.created"}},
+				{"event_type": {"order.created"}},
+				{"event": {alice.event}},
+				{"state": {"failed"}},
+				{"failed": {"1"}, "canceled": {"1"}},
+				{"tenant": {"alice"}},
+				{"tenant": {"*"}},
+				{},
 			} {
 				if cursor != "" {
 					filter.Set("cursor", cursor)

@@ -16,7 +16,7 @@ import (
 // none that a request went to: "-K/etc/passwd" would be an option. What was redacted
 // in the record is redacted in it.
 func curl(a store.Attempt, payload []byte) string {
-	if !utf8.Valid(payload) || len(payload) > maxShown || bytes.IndexByte(payload, 0) >= 0 {
+	if !utf8.Valid(payload) || len(payload) > maxShown || bytes.ContainsRune(payload, 0) {
 		return ""
 	}
 	if !strings.HasPrefix(a.URL, "https://") && !strings.HasPrefix(a.URL, "http://") {

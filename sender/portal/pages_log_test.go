@@ -70,8 +70,11 @@ func TestDeliveryFilters(t *testing.T) {
 		endpoint, eventType string
 		state               store.DeliveryState
 	}{
-		{one.ID, "order.paid", store.Succeeded}, {one.ID, "order.created", store.Failed}, {two.ID, "order.paid", store.Failed},
-		{two.ID, "order.paid", store.Pending}, {"ep_gone", "user.invited", store.Canceled},
+		{one.ID, "order.paid", store.Succeeded},
+		{one.ID, "order.created", store.Failed},
+		{two.ID, "order.paid", store.Failed},
+		{two.ID, "order.paid", store.Pending},
+		{"ep_gone", "user.invited", store.Canceled},
 	} {
 		s.deliver(fmt.Sprint(i), c.endpoint, func(d *store.Delivery, e *store.Event) {
 			d.CreatedAt, e.Type, d.State = base.Add(time.Duration(i)*time.Minute), c.eventType, c.state

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"html"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -133,9 +134,7 @@ func TestFormRefuses(t *testing.T) {
 			"profile": {"calm"}, "timeout": {"7"}, "per_second": {"8"}, "burst": {"9"}, "header_name": {"X-Typed"}, "header_value": {"typed value"},
 			"secret": {"whsec_" + strings.Repeat("QUJD", 8)},
 		}
-		for field, values := range c.fields {
-			typed[field] = values
-		}
+		maps.Copy(typed, c.fields)
 		if name == "no event" {
 			delete(typed, "event")
 			delete(typed, "patterns")
