@@ -34,7 +34,7 @@ test: deps ## Run all tests of all modules under the race detector, check covera
 	$(MAKE) --no-print-directory lint
 
 .PHONY: deps
-deps: ## Install redis-server, PostgreSQL, MariaDB, node, npm and curl if they are missing
+deps: ## Install redis-server, PostgreSQL, MariaDB, Chromium, node, npm and curl if they are missing
 	scripts/deps.sh
 
 .PHONY: race

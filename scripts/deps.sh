@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # deps.sh installs what the tests run against and is not there yet: redis-server,
-# PostgreSQL, MariaDB, node, npm and curl, and the npm packages of each
+# PostgreSQL, MariaDB, Chromium, node, npm and curl, and the npm packages of each
 # package-lock.json. What is there is left alone. It needs apt-get, and root or
 # sudo, only to install something.
 set -euo pipefail
@@ -18,6 +18,7 @@ mysql() { # the server is where users have no PATH to
 	PATH="${OUTHOOK_MYSQL_BIN:-$PATH:/usr/sbin}" command -v mariadbd mysqld | head -n 1
 }
 [[ $(mysql) ]] || missing+=(mariadb-server)
+command -v "${OUTHOOK_CHROMIUM:-chromium}" >/dev/null || missing+=(chromium)
 command -v node >/dev/null || missing+=(nodejs)
 command -v npm >/dev/null || missing+=(npm)
 command -v curl >/dev/null || missing+=(curl)
