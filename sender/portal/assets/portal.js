@@ -20,6 +20,7 @@ function replace(old, page) {
 	const fresh = page.getElementById(old.id);
 	if (!fresh) return false;
 	prepare(fresh);
+	if (old.dataset.liveUrl) fresh.dataset.liveUrl = old.dataset.liveUrl;
 	const open = new Set(), shut = new Set();
 	for (const d of old.querySelectorAll("details[id]")) (d.open ? open : shut).add(d.id);
 	for (const d of fresh.querySelectorAll("details[id]")) {
@@ -27,7 +28,9 @@ function replace(old, page) {
 		if (shut.has(d.id)) d.open = false;
 	}
 	if (old.isEqualNode(fresh)) return true;
-	old.replaceWith(document.adoptNode(fresh));
+	// What is announced when it changes has to stay itself.
+	if (old.ariaLive) old.replaceChildren(...fresh.childNodes);
+	else old.replaceWith(document.adoptNode(fresh));
 	return true;
 }
 
@@ -78,10 +81,17 @@ document.addEventListener("submit", event => {
 		button.textContent = text;
 	};
 	ask("POST", form.action, new URLSearchParams(new FormData(form))).then(page => {
-		const place = document.getElementById(id);
-		if (!replace(place, page)) {
+		const place = document.getElementById(id), within = place.contains(document.activeElement);
+		const replaced = replace(place, page);
+		if (replaced && within && !place.isConnected) { // the button that was pressed is gone
+			const now = document.getElementById(id);
+			now.tabIndex = -1;
+			now.focus();
+		}
+		if (!replaced) {
 			const main = page.getElementById("main");
 			if (!main) throw new Error("no page");
+			prepare(main);
 			document.getElementById("main").replaceWith(document.adoptNode(main));
 			return;
 		}
@@ -104,7 +114,8 @@ document.addEventListener("click", event => {
 	}, () => {});
 });
 
-// Times in the reader's own zone.
+// Times in the reader's own zone, and links that lead to the same place from wherever
+// they are put: relative ones begin at the page that they came with.
 const zoned = new Intl.DateTimeFormat(undefined, {dateStyle: "medium", timeStyle: "medium"});
 function prepare(root) {
 	for (const time of root.querySelectorAll("time[data-time]")) {
@@ -117,6 +128,8 @@ function prepare(root) {
 		}
 		delete time.dataset.time;
 	}
+	for (const link of root.querySelectorAll("a[href]")) link.href = link.href;
+	for (const form of root.querySelectorAll("form[action]")) form.action = form.action;
 	if (navigator.clipboard) for (const button of root.querySelectorAll("[data-copy]")) button.hidden = false;
 }
 
