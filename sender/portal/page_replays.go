@@ -157,8 +157,8 @@ func (p *portal) newReplayPage(v *visit) (view, error) {
 		answer.status, answer.data = http.StatusBadRequest, f
 		return answer, nil
 	}
-	if filter.Until.IsZero() {
-		filter.Until = time.Now().UTC()
+	if filter.Until.IsZero() { // the form has whole seconds, and this one is not to be left out
+		filter.Until = time.Now().UTC().Truncate(time.Second).Add(time.Second)
 		f.Until = filter.Until.Format("2006-01-02T15:04:05")
 	}
 	n, err := store.CountDeliveries(v.Context(), p.store, store.DeliveryFilter{
