@@ -57,6 +57,7 @@ type eventChoice struct {
 type headerField struct {
 	Name, Value string
 	Remove      bool
+	Wrong       bool
 }
 
 // blankHeaders is how many more headers the form has room for. Whoever needs more
@@ -128,6 +129,7 @@ func (p *portal) saveEndpoint(v *visit, e store.Endpoint, done string) (view, er
 			field, _, _ := strings.Cut(found.Field, "[")
 			field, _, _ = strings.Cut(field, ".")
 			filled.Problems[field] = append(filled.Problems[field], sentence(found))
+			filled.markHeader(found.Field)
 		}
 		return p.formView(filled, http.StatusUnprocessableEntity), nil
 	case err != nil:
@@ -285,6 +287,15 @@ func (f endpointForm) chosen() []string {
 		}
 	}
 	return append(names, strings.Fields(f.Patterns)...)
+}
+
+// markHeader marks the header that is at fault.
+func (f *endpointForm) markHeader(field string) {
+	for _, fields := range [][]headerField{f.Headers, f.Added} {
+		for i := range fields {
+			fields[i].Wrong = fields[i].Wrong || field == "headers["+fields[i].Name+"]"
+		}
+	}
 }
 
 func (f endpointForm) header(header http.Header) http.Header {
