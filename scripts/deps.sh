@@ -50,7 +50,7 @@ if ((${#missing[@]})); then
 	done
 fi
 
-echo "deps: $("$redis" --version | cut -d' ' -f1-3), $("$(postgres)" --version | sed -E 's/^initdb \((.*)\)( [0-9.]+).*/\1\2/'), $("$(mysql)" --version | sed -E 's/^.* Ver ([^ ]+) .*/\1/'), node $(node --version), npm $(npm --version)"
+echo "deps: $("$redis" --version | cut -d' ' -f1-3), $("$(postgres)" --version | sed -E 's/^initdb \((.*)\)( [0-9.]+).*/\1\2/'), $("$(mysql)" --version | sed -E 's/^.* Ver ([^ ]+) .*/\1/'), $("${OUTHOOK_CHROMIUM:-chromium}" --version 2>/dev/null | cut -d' ' -f1-2), node $(node --version), npm $(npm --version)"
 
 while IFS= read -r lock; do
 	dir=$(dirname "$lock")
