@@ -420,7 +420,7 @@ func TestPagesWithoutStatistics(t *testing.T) {
 				}
 				contains(t, target, page, "alice&#39;s description")
 				if target != "/" {
-					contains(t, target, page, "Statistics take too long", "alice&#39;s disabled reason")
+					contains(t, target, page, "Statistics take too long", "Alice&#39;s disabled reason")
 				}
 			})
 		}
