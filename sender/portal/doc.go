@@ -52,29 +52,29 @@
 // say in a browser (examples/internal/browser):
 //
 //	Jam, "Creating a webhook"
-//	  Settings → Webhooks → Manage        Endpoints                  TestJamAddEndpoint
-//	  Add Endpoint, URL, events, confirm  Add an endpoint            TestJamAddEndpoint
-//	  the signing secret (whsec_…)        an endpoint, Reveal        TestJamAddEndpoint
-//	  enabled by default                  an endpoint                TestJamAddEndpoint
+//	  Settings → Webhooks → Manage         Endpoints              TestJamAddEndpointAndCaptureAJam
+//	  Add Endpoint, URL, events, confirm   Add an endpoint        TestJamAddEndpointAndCaptureAJam
+//	  the signing secret (whsec_…)         an endpoint, Reveal    TestJamAddEndpointAndCaptureAJam
+//	  enabled by default                   an endpoint            TestJamAddEndpointAndCaptureAJam
 //	Jam, "Webhook Portal"
-//	  logs for each attempt, with status  a delivery, Attempts       TestJamFailureLogAndReplay
-//	  replay for failed deliveries        a delivery, Replay         TestJamFailureLogAndReplay
-//	                                      Replays                    TestJamBulkReplay
-//	  signing secret                      an endpoint                TestJamAddEndpoint
-//	  success rate, statistics over time  an endpoint, Statistics    TestJamStatistics
-//	  payload with headers and body       a delivery, Payload        TestJamPayloadInspection
+//	  delivery logs for each attempt       a delivery, Attempts   TestJamDeliveryLogsForEachAttempt
+//	  replay for failed deliveries         a delivery, Replay     TestJamReplayAfterFixingYourConsumer
+//	                                       Replays                TestJamReplayOfWhatFailedSinceATime
+//	  signing secret                       an endpoint, Reveal    TestJamAddEndpointAndCaptureAJam
+//	  success rate, statistics over time   an endpoint            TestJamSuccessRateAndStatisticsOverTime
+//	  full payload inspection              a delivery             TestJamFullPayloadInspection
 //	Jasper, "Setting Up Webhooks"
-//	  Settings → Webhooks → Add Webhook   Add an endpoint            TestJasperAddWebhook
-//	  URL, events, description, save      Add an endpoint            TestJasperAddWebhook
-//	  several, with different events      Endpoints                  TestJasperAddWebhook
+//	  Settings → Webhooks → Add Webhook    Add an endpoint        TestJasperAddWebhookWithDescriptionAndEvents
+//	  URL, events, description, save       Add an endpoint        TestJasperAddWebhookWithDescriptionAndEvents
+//	  several, with different events       Endpoints              TestJasperAddWebhookWithDescriptionAndEvents
 //	Jasper, "Verifying Signatures"
-//	  the secret in webhook settings      an endpoint, Reveal        TestJasperRotate
+//	  the secret in webhook settings       an endpoint, Reveal    TestJasperRotateSecret
 //	Jasper, "Delivery Logs"
-//	  request payload                     a delivery, Payload        TestJasperLogs
-//	  response status and body            a delivery, Response       TestJasperLogs
-//	  retry attempts, timestamps          a delivery, Attempts       TestJasperLogs
+//	  request payload                      a delivery, Payload    TestJasperDeliveryLogs
+//	  response status and body             a delivery, Response   TestJasperDeliveryLogs
+//	  retry attempts, timestamps           a delivery, Attempts   TestJasperDeliveryLogs
 //	Jasper, "Testing Webhooks"
-//	  the Test button                     an endpoint, Test          TestJasperTestButton
+//	  the Test button                      an endpoint, Test      TestJasperTestButton
 //
 // The catalog of events with examples is each document's list of events and
 // payloads (sender.Config.Events).

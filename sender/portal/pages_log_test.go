@@ -221,13 +221,13 @@ func TestDeliveryPages(t *testing.T) {
 			[]string{"Pending", "It is about to be sent.", "Send now"}, []string{"Ended", ">Replay<"}},
 		"retrying": {func(d *store.Delivery, _ *store.Event) {
 			d.State, d.LastErrorClass, d.NextAttemptAt = store.Pending, store.ErrorTimeout, time.Now().Add(5*time.Hour+time.Minute)
-		}, []string{"Retrying", "The next attempt is <time", "in 5 h", "No whole answer came in time."}, nil},
+		}, []string{"Retrying", "The next attempt is in", "in 5 h", "No whole answer came in time."}, nil},
 		"failed": {func(d *store.Delivery, _ *store.Event) {
 			d.State, d.LastErrorClass, d.LastStatus = store.Failed, store.ErrorStatus, 404
 		}, []string{"All attempts have failed.", "404 Not Found"}, nil},
 		"canceled": {func(d *store.Delivery, _ *store.Event) {
 			d.State, d.LastError, d.LastErrorClass = store.Canceled, "the endpoint\u202e is gone", store.ErrorEndpoint
-		}, []string{"It was canceled.", "the endpoint\ufffd is gone"}, nil},
+		}, []string{"It was canceled.", "The endpoint\ufffd is gone"}, nil},
 		"replayed": {func(d *store.Delivery, _ *store.Event) { d.Round = 3 }, []string{"of replay 2"}, nil},
 		"purged":   {func(_ *store.Delivery, ev *store.Event) { ev.Payload = nil }, []string{"It is no longer kept"}, []string{">Replay<", "Download<", "curl"}},
 		"orphaned": {func(d *store.Delivery, _ *store.Event) { d.EndpointID = "ep_gone" }, []string{"an endpoint that was deleted"}, []string{">Replay<", "endpoints/ep_gone"}},

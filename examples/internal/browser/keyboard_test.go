@@ -3,9 +3,12 @@ package browser
 import (
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
+
+	"github.com/outhook/outhook/retry"
 )
 
 // press types keys, one after the other.
@@ -78,7 +81,9 @@ func TestKeyboardAddEndpoint(t *testing.T) {
 func TestLiveRefreshLeavesTheReaderAlone(t *testing.T) {
 	t.Parallel()
 	r := newReceiver(t)
-	h := newHost(t, jamProduct, r)
+	product := jamProduct
+	product.profile.Retry = retry.Schedule{0, time.Hour} // the second attempt is made when the reader is ready
+	h := newHost(t, product, r)
 	h.endpoint(t, r, nil)
 	r.breakWith(http.StatusServiceUnavailable)
 	p := newTab(t, h, "admin")
@@ -89,13 +94,16 @@ func TestLiveRefreshLeavesTheReaderAlone(t *testing.T) {
 	p.click("summary", "As a curl command")
 	p.see("curl -i -X POST")
 	ask[any](p, `window.place = document.activeElement, null`)
+	if _, err := h.sender.Resend(t.Context(), h.tenant, d.ID); err != nil {
+		t.Fatal(err)
+	}
 	wait(t, "the second attempt is over", func() bool { return len(r.got()) == 2 })
 	// The focus is in what would change: it waits.
 	if !ask[bool](p, `document.activeElement === window.place && window.place.matches(".curl > summary")`) {
 		t.Error("the focus was taken away from a summary")
 	}
 	p.tabTo(payloadLink, "Download") // beside what changes
-	p.see("Attempt 2", "curl -i -X POST")
+	p.see("Attempt 1 of replay 1", "curl -i -X POST")
 	if !ask[bool](p, `document.activeElement === `+find(payloadLink, "Download")) {
 		t.Error("the focus was taken away from a link beside what changed")
 	}
