@@ -54,13 +54,18 @@ func (p *portal) routes() *http.ServeMux {
 func (p *portal) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.secure(w.Header())
 	defer p.recover(w, r)
-	if r.URL.Path == "" { // the root, as it may be mounted without a slash
+	if r.URL.Path == "" && !strings.HasSuffix(r.RequestURI, "/") { // the root, as it may be mounted without a slash
 		toRoot(w, r)
+		return
+	}
+	if !strings.HasPrefix(r.URL.Path, "/") {
+		p.log.WarnContext(r.Context(), "Portal: Mounted wrongly: the prefix of http.StripPrefix must not end with a slash")
+		p.fail(w, r, errNoPage)
 		return
 	}
 	// A path that is not in its shortest form is nobody's: the mux would redirect
 	// to the shorter one, which is relative to a root that it does not know.
-	if clean := path.Clean(r.URL.Path); r.URL.Path[0] != '/' || clean != r.URL.Path {
+	if clean := path.Clean(r.URL.Path); clean != r.URL.Path {
 		p.fail(w, r, errNoPage)
 		return
 	}
@@ -72,8 +77,13 @@ func (p *portal) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.refuse(w, r)
 		return
 	}
-	p.mux.ServeHTTP(w, r)
+	// The mux writes its own pattern into the request that it gets: the host's
+	// stays in r.
+	p.mux.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), askedKey{}, r)))
 }
+
+// askedKey is where a request's context has the request as the host handed it over.
+type askedKey struct{}
 
 // secure sets what every answer has. Nothing of the portal runs but its own
 // scripts, loads but from itself, or is shown inside another page; what customers
@@ -92,7 +102,8 @@ func (p *portal) secure(h http.Header) {
 // authorized makes sure that somebody may do what h does, before it begins.
 func (p *portal) authorized(needs Permission, timeout time.Duration, h func(http.ResponseWriter, *visit)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		access, err := p.cfg.Authorize(r)
+		asked, _ := r.Context().Value(askedKey{}).(*http.Request)
+		access, err := p.cfg.Authorize(asked)
 		switch {
 		case errors.Is(err, ErrUnauthenticated):
 			p.fail(w, r, errUnauthenticated)

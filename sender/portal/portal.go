@@ -23,7 +23,9 @@ type Config struct {
 	// Authorize says who asks, and what they may do. It is called for each
 	// request but those for the portal's own style sheets and scripts,
 	// concurrently, with the request as the handler got it: the host's session is
-	// in its cookies or its context. Required.
+	// in its cookies or its context, and the variables of the pattern that the
+	// handler is mounted at are in PathValue. Its body is the portal's to read.
+	// Required.
 	//
 	// An error that wraps ErrUnauthenticated is answered with 401, any other with
 	// 503 and is logged: a session store that is down must not look like a
@@ -85,8 +87,17 @@ var ErrUnauthenticated = errors.New("not authenticated")
 // holds nothing that needs closing.
 //
 // Its paths begin at its own root: mount it with http.StripPrefix, as one mounts
-// http.FileServer. Links are relative, so that it works under any path, also one
-// that a proxy in front takes away or adds.
+// http.FileServer, without a slash at the prefix's end and for all methods: below
+// "GET /webhooks/" every form would be answered with 405. Where the path has a
+// variable, strip what it stands for:
+//
+//	mux.HandleFunc("/w/{workspace}/webhooks/", func(w http.ResponseWriter, r *http.Request) {
+//		http.StripPrefix("/w/"+r.PathValue("workspace")+"/webhooks", h).ServeHTTP(w, r)
+//	})
+//
+// Authorize then sees to it that the session may see that workspace: the portal
+// does not. Links are relative, so that it works under any path, also one that a
+// proxy in front takes away or adds.
 func New(cfg Config) (http.Handler, error) {
 	s, err := sender.New(cfg.Sender)
 	var faults []error
