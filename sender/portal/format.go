@@ -122,6 +122,8 @@ func percent(part, whole int) string {
 		return "–"
 	case part == whole:
 		return "100 %"
+	case part == 0:
+		return "0 %"
 	}
 	share := 100 * float64(part) / float64(whole)
 	return strconv.FormatFloat(min(max(share, 0.1), 99.9), 'f', 1, 64) + " %"
