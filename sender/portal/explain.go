@@ -51,7 +51,7 @@ func explainStatus(status int) string {
 	case status == http.StatusRequestEntityTooLarge:
 		return "Your server answered 413: it takes no requests of this size. Raise its limit."
 	case status == http.StatusTooManyRequests:
-		return "Your server answered 429 Too Many Requests. It is sent to more slowly; a rate limit of the endpoint makes that lasting."
+		return "Your server answered 429 Too Many Requests. Requests pause for a while; to keep them slower, set a rate limit for the endpoint."
 	case status >= 500:
 		return fmt.Sprintf("Your server answered %s: it failed. Its logs should say why.", statusText(status))
 	}
