@@ -45,7 +45,7 @@ type mark struct {
 const (
 	chartWidth  = 720
 	chartHeight = 170
-	chartLeft   = 58
+	chartLeft   = 76 // room for "200 ms" in the letters of a phone
 	chartTop    = 10
 	chartFoot   = 24
 )
