@@ -29,8 +29,10 @@ type Config struct {
 	//
 	// An error that wraps ErrUnauthenticated is answered with 401, any other with
 	// 503 and is logged: a session store that is down must not look like a
-	// stranger. A host that sends strangers to its login page does so in a handler
-	// of its own, in front of this one.
+	// stranger. For somebody who is logged in, and must not see this tenant, return
+	// its Access with nothing in May: that is answered with 403. A host that sends
+	// strangers to its login page does so in a handler of its own, in front of this
+	// one.
 	Authorize func(*http.Request) (Access, error)
 
 	// Theme is how the pages look. Its zero value is plain.
