@@ -254,7 +254,7 @@ func (f endpointForm) apply(e store.Endpoint) (store.Endpoint, []fieldProblem) {
 	if f.Scope == "some" {
 		e.EventTypes = f.chosen()
 		if len(e.EventTypes) == 0 {
-			wrong("event_types", "are none: pick at least one, or all")
+			wrong("event_types", "have none picked: pick at least one, or all")
 		}
 	}
 	seconds, ok := number(f.Timeout, 3600)
