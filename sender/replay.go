@@ -103,7 +103,7 @@ func (c *client) Replay(ctx context.Context, f ReplayFilter) (ReplayResult, erro
 		if err != nil {
 			return result, fmt.Errorf("replay: list deliveries: %w", err)
 		}
-		if err := c.replayPage(ctx, page.Items, &result); err != nil {
+		if _, err := c.replayPage(ctx, page.Items, &result); err != nil {
 			return result, fmt.Errorf("replay: %w", err)
 		}
 		if page.Next == "" {
@@ -113,9 +113,9 @@ func (c *client) Replay(ctx context.Context, f ReplayFilter) (ReplayResult, erro
 	}
 }
 
-func (c *client) replayPage(ctx context.Context, page []store.Delivery, result *ReplayResult) error {
+// replayPage returns those that are pending again, with an error, too.
+func (c *client) replayPage(ctx context.Context, page []store.Delivery, result *ReplayResult) (restarted []store.Delivery, _ error) {
 	usable := map[string]error{} // by endpoint
-	var restarted []store.Delivery
 	defer func() { c.wake(ctx, restarted) }()
 	for _, d := range page {
 		if d.Trigger == store.TriggerTest {
@@ -136,10 +136,10 @@ func (c *client) replayPage(ctx context.Context, page []store.Delivery, result *
 		case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrConflict), errors.Is(err, ErrEndpointDisabled):
 			result.Skipped++
 		default:
-			return fmt.Errorf("delivery %q: %w", d.ID, err)
+			return restarted, fmt.Errorf("delivery %q: %w", d.ID, err)
 		}
 	}
-	return nil
+	return restarted, nil
 }
 
 // checkEndpoint returns an error if the delivery's endpoint gets nothing now.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"slices"
 	"time"
 
@@ -44,6 +45,9 @@ type ownReplay struct {
 	saved   time.Time // when it was written
 	unsaved bool      // Replay has what was not written yet
 	gone    bool      // it has ended, or another process has it
+	// again are those that were replayed behind the Cursor, before an error, and when
+	// they were created: when they end they may match again.
+	again map[string]time.Time
 	pace
 }
 
@@ -181,19 +185,48 @@ func (r *replayer) turn(ctx context.Context, o *ownReplay) error {
 	work, cancel := context.WithTimeout(context.WithoutCancel(ctx), min(replayTimeout, r.cfg.ShutdownTimeout))
 	defer cancel()
 	var result ReplayResult
-	err = r.replayPage(work, page.Items, &result)
+	left := o.left(page.Items)
+	restarted, err := r.replayPage(work, left, &result)
 	o.Replayed += result.Replayed
 	o.spent += result.Replayed
 	if err == nil {
-		// After an error the page is listed again, without those that are pending.
-		o.Skipped += len(page.Items) - result.Replayed
+		o.Skipped += len(left) - result.Replayed
 		o.Cursor = page.Next
+		o.pass(page.Items)
+	} else {
+		o.remember(restarted) // the page is listed again
 	}
 	if err == nil && page.Next == "" {
 		o.State, o.EndedAt = store.ReplayFinished, now()
 	}
 	o.UpdatedAt, o.unsaved = now(), true
 	return errors.Join(err, r.save(ctx, o))
+}
+
+// left returns those of a page that o has not replayed.
+func (o *ownReplay) left(page []store.Delivery) []store.Delivery {
+	return slices.DeleteFunc(slices.Clone(page), func(d store.Delivery) bool {
+		_, replayed := o.again[d.ID]
+		return replayed
+	})
+}
+
+func (o *ownReplay) remember(replayed []store.Delivery) {
+	if o.again == nil {
+		o.again = map[string]time.Time{}
+	}
+	for _, d := range replayed {
+		o.again[d.ID] = d.CreatedAt
+	}
+}
+
+// pass forgets what will not be listed again, as the Cursor is behind the page.
+func (o *ownReplay) pass(page []store.Delivery) {
+	if len(page) == 0 {
+		return
+	}
+	last := page[len(page)-1].CreatedAt
+	maps.DeleteFunc(o.again, func(_ string, created time.Time) bool { return created.After(last) })
 }
 
 // batch lists what o replays next. It reports false if o has to wait.
