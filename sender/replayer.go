@@ -171,11 +171,11 @@ func (r *replayer) recount(ctx context.Context, found *store.Replay) error {
 // turn replays the next batch of o, unless it has to wait.
 func (r *replayer) turn(ctx context.Context, o *ownReplay) error {
 	switch {
+	case o.unsaved:
+		return r.save(ctx, o) // however late: if another process has it nothing is written
 	case time.Since(o.saved) > replayHold:
 		o.gone = true // another process may have it: look finds out
 		return nil
-	case o.unsaved:
-		return r.save(ctx, o)
 	}
 	page, ok, err := r.batch(ctx, o)
 	if err != nil || !ok {

@@ -1,7 +1,10 @@
 package sender_test
 
 import (
+	"context"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/outhook/outhook/sender"
 	"github.com/outhook/outhook/store"
@@ -23,6 +26,35 @@ func TestReplayOfWhatEndsAtOnce(t *testing.T) {
 	})
 	f.work()
 	if got := f.finished(started); got.Replayed != 250 || got.Skipped != 0 {
+		t.Errorf("it has finished as %+v", got)
+	}
+	f.wantReplayed(deliveries)
+}
+
+// TestReplayWhoseProgressIsNotWritten: the Store takes no replay for longer than it
+// stays with its process.
+func TestReplayWhoseProgressIsNotWritten(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	_, e := f.receiver()
+	deliveries := f.failures(e, "a.b", 150)
+	started := f.startReplay(sender.ReplayFilter{States: []store.DeliveryState{store.Failed, store.Succeeded}})
+	var puts atomic.Int32
+	var failing atomic.Pointer[time.Time]
+	f.store.override(func(s *faultyStore) {
+		s.putReplay = func(ctx context.Context, r store.Replay) error {
+			if puts.Add(1) > 1 { // the first takes it
+				now := time.Now()
+				failing.CompareAndSwap(nil, &now)
+				if now.Sub(*failing.Load()) < 22*time.Second {
+					return errInjected
+				}
+			}
+			return f.store.replays().PutReplay(ctx, r)
+		}
+	})
+	f.work()
+	if got := f.finished(started); got.Replayed != 150 || got.Skipped != 0 {
 		t.Errorf("it has finished as %+v", got)
 	}
 	f.wantReplayed(deliveries)
