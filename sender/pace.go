@@ -53,7 +53,8 @@ func (r *replayer) room(ctx context.Context, o *ownReplay) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	o.granted, o.spent = min(half-pending, replayRoom), 0
+	// Others of the tenant count the same backlog: each takes a part of what is free.
+	o.granted, o.spent = min((half-pending+maxReplays-1)/maxReplays, replayRoom), 0
 	if o.granted == 0 {
 		o.pause(replayPause)
 	}

@@ -2,6 +2,7 @@ package sender_test
 
 import (
 	"context"
+	"fmt"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -58,4 +59,36 @@ func TestReplayWhoseProgressIsNotWritten(t *testing.T) {
 		t.Errorf("it has finished as %+v", got)
 	}
 	f.wantReplayed(deliveries)
+}
+
+// TestReplaysLeaveRoom: several of a tenant leave half of Config.MaxPending, too.
+func TestReplaysLeaveRoom(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	r, e := f.receiver()
+	release := holdAnswers(r)
+	defer release()
+	f.cfg.MaxPending = 600
+	pending := store.DeliveryFilter{Tenant: tenant, States: []store.DeliveryState{store.Pending}}
+	var started []store.Replay
+	for i := range 3 {
+		eventType := fmt.Sprintf("a.b%d", i)
+		f.failures(e, eventType, 300)
+		started = append(started, f.startReplay(sender.ReplayFilter{EventType: eventType}))
+	}
+	var most atomic.Int32
+	f.restarts(func(int32) error {
+		n, err := store.CountDeliveries(f.ctx, f.store.Store, pending, 999)
+		most.Store(max(most.Load(), int32(n+1)))
+		return err
+	})
+	f.work()
+	f.eventually(func() bool { return most.Load() >= 300 })
+	release()
+	for _, s := range started {
+		f.finished(s)
+	}
+	if n := most.Load(); n > 310 {
+		t.Errorf("%d were pending at once, want about 300", n)
+	}
 }
