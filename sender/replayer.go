@@ -24,8 +24,10 @@ const (
 	// take.
 	replayHold = countTimeout + 2*replayTimeout
 	// ownReplays is how many a process works on at once, so that each has its turn
-	// within the replayHold.
-	ownReplays = 32
+	// within the replayHold. One that waits is let go after the replayShare if there
+	// are more: as many as a process has may wait for days.
+	ownReplays  = 32
+	replayShare = replayPatience + replayLag
 )
 
 // replayer carries out the bulk replays that are in the Store. Each is worked on by
@@ -42,7 +44,9 @@ type replayer struct {
 // ownReplay is a replay that this process works on.
 type ownReplay struct {
 	store.Replay
+	taken   time.Time
 	saved   time.Time // when it was written
+	stuck   bool      // it had to wait, or has failed, when it last had its turn
 	unsaved bool      // Replay has what was not written yet
 	gone    bool      // it has ended, or another process has it
 	// again are those that were replayed behind the Cursor, before an error, and when
@@ -108,7 +112,7 @@ func (r *replayer) look(ctx context.Context) error {
 	for _, found := range page.Items {
 		// One that was only written when it was started is new.
 		held := found.Version > 1 && time.Since(found.UpdatedAt) < replayHold
-		if held || r.owns(found) || len(r.own) >= ownReplays {
+		if held || r.owns(found) || len(r.own) >= ownReplays && !r.letGo() {
 			continue
 		}
 		if time.Since(r.looked) > replayTimeout {
@@ -119,6 +123,19 @@ func (r *replayer) look(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// letGo makes room for another replay, and reports whether there is some now. What
+// waits longest goes, and has its turn again after those that are waiting for one.
+func (r *replayer) letGo() bool {
+	for i, o := range r.own { // in the order in which they were taken
+		// Only o knows what must not be replayed again.
+		if o.stuck && !o.unsaved && len(o.again) == 0 && time.Since(o.taken) > replayShare {
+			r.own = slices.Delete(r.own, i, i+1)
+			return true
+		}
+	}
+	return false
 }
 
 func (r *replayer) owns(found store.Replay) bool {
@@ -143,7 +160,7 @@ func (r *replayer) take(ctx context.Context, found store.Replay) error {
 		return err
 	}
 	found.Version++
-	r.own = append(r.own, &ownReplay{Replay: found, saved: time.Now()})
+	r.own = append(r.own, &ownReplay{Replay: found, taken: time.Now(), saved: time.Now()})
 	return nil
 }
 
@@ -178,7 +195,8 @@ func (r *replayer) turn(ctx context.Context, o *ownReplay) error {
 		return nil
 	}
 	page, ok, err := r.batch(ctx, o)
-	if err != nil || !ok {
+	o.stuck = err != nil || !ok
+	if o.stuck {
 		return errors.Join(err, r.keep(ctx, o))
 	}
 	// A stop waits for the batch: it takes a moment, and its count is exact.

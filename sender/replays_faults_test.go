@@ -92,3 +92,34 @@ func TestReplaysLeaveRoom(t *testing.T) {
 		t.Errorf("%d were pending at once, want about 300", n)
 	}
 }
+
+// TestReplaysThatWait: as many as a process works on wait for days, and others have
+// their turn.
+func TestReplaysThatWait(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	r, e := f.receiver()
+	f.cfg.MaxPending = 2
+	deliveries := f.failures(e, "a.b", 3)
+	going := f.startReplay(sender.ReplayFilter{})
+	for i := range 4 {
+		other := f.endpoint(store.Endpoint{Tenant: fmt.Sprintf("ws_full_%d", i), URL: r.URL()})
+		waits := f.failures(other, "a.b", 2)[0]
+		waits.State, waits.NextAttemptAt, waits.EndedAt = store.Pending, time.Now().Add(time.Hour), time.Time{}
+		if err := f.store.UpdateDelivery(f.ctx, waits, nil); err != nil {
+			t.Fatal(err)
+		}
+		for range 10 {
+			f.startReplay(sender.ReplayFilter{Tenant: other.Tenant})
+		}
+	}
+	f.work()
+	if got := f.finished(going); got.Replayed != 3 {
+		t.Errorf("it has finished as %+v", got)
+	}
+	for _, d := range deliveries {
+		if got := f.ended(d); got.Round != 2 {
+			t.Errorf("delivery %s is in round %d", d.ID, got.Round)
+		}
+	}
+}
