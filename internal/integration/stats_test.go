@@ -198,3 +198,50 @@ func TestPlansOfEmptyStats(t *testing.T) {
 		t.Errorf("%d sequential scans and %d index entries in 20 calls, want none and fewer than 10000", counted.scans, counted.rows)
 	}
 }
+
+// A worker whose clock is a year ahead takes nothing of the others: what it recorded
+// is summed up when its time has come, and what it calls old stays.
+func TestSumsOfAClockThatIsAhead(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, d database) {
+		s, _ := d.fresh(t)
+		now := time.Now().UTC().Truncate(time.Microsecond)
+		ahead := now.Add(365 * 24 * time.Hour)
+		record := func(id string, at time.Time) {
+			e := store.Event{ID: "evt_" + id, Tenant: "t", Type: "order.paid", Payload: []byte("1"), CreatedAt: at}
+			del := store.Delivery{
+				ID: "dlv_" + id, Tenant: "t", EventID: e.ID, EndpointID: "ep_1", EventType: e.Type, State: store.Pending,
+				Round: 1, Trigger: store.TriggerSchedule, NextAttemptAt: at, CreatedAt: at, UpdatedAt: at,
+			}
+			if err := s.CreateEvent(t.Context(), e, []store.Delivery{del}); err != nil {
+				t.Fatal(err)
+			}
+			del.Version, del.State, del.NextAttemptAt, del.EndedAt = 1, store.Succeeded, time.Time{}, at
+			a := store.Attempt{
+				ID: "att_" + id, DeliveryID: del.ID, Tenant: "t", EventID: e.ID, EndpointID: "ep_1", EventType: e.Type,
+				Round: 1, Number: 1, Trigger: store.TriggerSchedule, Succeeded: true, ScheduledAt: at, StartedAt: at, EndedAt: at.Add(time.Millisecond), Status: 200,
+			}
+			if err := s.UpdateDelivery(t.Context(), del, &a); err != nil {
+				t.Fatal(err)
+			}
+		}
+		roll := func(before time.Time, want int) {
+			t.Helper()
+			if n, err := s.RollStats(t.Context(), before, 100); err != nil || n != want {
+				t.Errorf("RollStats before %s: %d %v, want %d", before, n, err, want)
+			}
+		}
+		record("1", now.Add(-20*time.Minute))
+		record("2", now.Add(-19*time.Minute))
+		roll(now.Add(-5*time.Minute), 2)
+		record("ahead", ahead.Add(-10*time.Minute))
+		roll(ahead.Add(-5*time.Minute), 0)
+		record("3", now.Add(-10*time.Minute))
+		roll(now.Add(-5*time.Minute), 1)
+		until := now.Truncate(time.Hour).Add(time.Hour)
+		day, err := store.Stats(t.Context(), s, store.StatsFilter{Tenant: "t", EndpointID: "ep_1", Since: until.Add(-24 * time.Hour), Until: until})
+		if err != nil || day[0].Succeeded != 3 {
+			t.Errorf("Stats count %+v %v, want 3 attempts", day, err)
+		}
+	})
+}

@@ -96,6 +96,8 @@ type dialect struct {
 	batchLoads bool
 	// time makes a parameter of a time other than the zero time.
 	time func(t time.Time) any
+	// now is an expression: the time of the database's clock, as time makes it.
+	now string
 	// micros is an expression: the microseconds from one time to another.
 	micros func(from, to string) string
 	// records is a FROM item: a row for each object of the JSON array that is
@@ -109,7 +111,7 @@ var dialects = map[Dialect]dialect{
 		numbered: true, begin: "BEGIN ISOLATION LEVEL READ COMMITTED", withWrites: true, batchLoads: true,
 		lock: "SELECT pg_advisory_xact_lock(?)", lockRows: " FOR UPDATE SKIP LOCKED",
 		skip: " ON CONFLICT DO NOTHING", replace: onConflict, rows: true, delete: "DELETE FROM", divide: " / ", noBytes: "''",
-		time: func(t time.Time) any { return t.UTC().Truncate(time.Microsecond) },
+		time: func(t time.Time) any { return t.UTC().Truncate(time.Microsecond) }, now: "now()",
 		micros: func(from, to string) string {
 			return "CAST(EXTRACT(EPOCH FROM (" + to + " - CAST(" + from + " AS timestamptz))) * 1000000 AS bigint)"
 		},
@@ -122,7 +124,7 @@ var dialects = map[Dialect]dialect{
 		name: "SQLite", dir: "sqlite",
 		begin: "BEGIN IMMEDIATE", singleWriter: true,
 		skip: " ON CONFLICT DO NOTHING", replace: onConflict, rows: true, delete: "DELETE FROM", divide: " / ", noBytes: "x''",
-		time: microsecond, micros: difference,
+		time: microsecond, now: "CAST(strftime('%s', 'now') AS INTEGER) * 1000000", micros: difference,
 		records: func(fields []field) string {
 			return "(SELECT " +
 				list(fields, func(f field) string { return "json_extract(value, '$." + f.name + "') AS " + f.name }) +
@@ -134,7 +136,7 @@ var dialects = map[Dialect]dialect{
 		isolate: "SET TRANSACTION ISOLATION LEVEL READ COMMITTED", begin: "START TRANSACTION",
 		stepwise: true, lockRows: " FOR UPDATE SKIP LOCKED", replace: onDuplicateKey,
 		hints: true, delete: "DELETE old FROM", joins: true, divide: " DIV ", noBytes: "''",
-		time: microsecond, micros: difference,
+		now: "CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED)", time: microsecond, micros: difference,
 		records: func(fields []field) string {
 			return "JSON_TABLE(?, '$[*]' COLUMNS (" +
 				list(fields, func(f field) string {

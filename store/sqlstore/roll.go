@@ -47,7 +47,7 @@ func newRollQueries(s *Store) rollQueries {
 		join, current = " STRAIGHT_JOIN ", " FOR UPDATE"
 	}
 	return rollQueries{
-		lock:   "SELECT summed_from, summed_until FROM " + mark + " WHERE id = 1" + d.lockRows,
+		lock:   "SELECT summed_from, summed_until, " + d.now + " FROM " + mark + " WHERE id = 1" + d.lockRows,
 		border: d.numberParameters("SELECT started_at" + oldest + " LIMIT 1 OFFSET "),
 		read:   d.numberParameters("SELECT tenant, endpoint_id, started_at, ended_at, succeeded" + oldest),
 		sums: d.numberParameters("SELECT " + sumColumns("s.") + " FROM " + d.recordSet(sumKey) + join + sums + " AS s" + s.by("") +
@@ -127,13 +127,17 @@ func (s *Store) RollStats(ctx context.Context, before time.Time, limit int) (n i
 
 func (s *Store) roll(ctx context.Context, q Querier, before time.Time, limit int) (int, error) {
 	var held mark
-	err := queryOne(ctx, q, s.queries.roll.lock, nil, sortKey(&held.from), sortKey(&held.until))
+	var now time.Time
+	err := queryOne(ctx, q, s.queries.roll.lock, nil, sortKey(&held.from), sortKey(&held.until), sortKey(&now))
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, nil // somebody else holds it
 	}
 	if err != nil {
 		return 0, err
 	}
+	// A worker whose clock is ahead would take what everybody else is going to record
+	// for late, and what all of them have summed up for old.
+	before = earliest(before, now)
 	// What began as long ago is not worth summing up.
 	next := mark{from: latest(held.from, before.Add(-sumsKept).Truncate(time.Hour))}
 	first := latest(held.until, next.from)
