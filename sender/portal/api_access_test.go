@@ -39,7 +39,7 @@ func seed(t *testing.T, f *apiFixture) map[string]string {
 	if err := f.store.UpdateDelivery(t.Context(), d, &a); err != nil {
 		t.Fatal(err)
 	}
-	r := call[replayJSON](t, f.apiClient, http.StatusAccepted, "POST", "/replays", "")
+	r := call[replayJSON](t, f.apiClient, http.StatusAccepted, "POST", "/replays", sinceEver)
 	return map[string]string{"endpoints": e.ID, "deliveries": id, "replays": r.ID}
 }
 

@@ -84,6 +84,8 @@ var garbage = []garbageCase{
 	{"POST", "/endpoints/ep_1/test", jsonBody, `{"event_type":7}`, 400, "event_type"},
 	{"POST", "/deliveries/dlv_1/replay", jsonBody, `{"x":1}`, 400, "x"},
 	{"POST", "/replays/rpl_1/cancel", jsonBody, `{"x":1}`, 400, "x"},
+	{"POST", "/replays", jsonBody, `{}`, 400, "since"},
+	{"POST", "/replays", jsonBody, `{"states":["failed"]}`, 400, "since"},
 	{"POST", "/replays", jsonBody, `{"since":"yesterday"}`, 400, "since"},
 	{"POST", "/replays", jsonBody, `{"until":17}`, 400, "until"},
 	{"POST", "/replays", jsonBody, `{"since":"0000-01-01T00:00:00Z"}`, 400, "since"},
@@ -239,7 +241,11 @@ func TestErrorsOfTheStoreTellNothing(t *testing.T) {
 	// A store without bulk replays; embedding hides those that there are.
 	for _, request := range []string{"GET /replays", "POST /replays", "GET /replays/rpl_1", "POST /replays/rpl_1/cancel"} {
 		method, path, _ := strings.Cut(request, " ")
-		got := f.do(t, method, path, "")
+		body := ""
+		if request == "POST /replays" {
+			body = sinceEver
+		}
+		got := f.do(t, method, path, body)
 		if got.status != http.StatusNotImplemented {
 			t.Errorf("%s: %d %s", request, got.status, got.body)
 		}

@@ -62,6 +62,10 @@ func (in newReplayJSON) check() error {
 	if !in.Since.IsZero() && !in.Until.IsZero() && !in.Until.After(in.Since.Time) {
 		problems = append(problems, fieldProblem{"until", "must be after since"})
 	}
+	// Nobody is asked once more here, and an empty object is soon sent.
+	if in.EndpointID == "" && in.EventType == "" && in.Since.IsZero() && in.Until.IsZero() {
+		problems = append(problems, fieldProblem{"since", "is not there, must be a time unless endpoint_id, event_type or until narrow it"})
+	}
 	if len(problems) > 0 {
 		return invalid(problems...)
 	}
