@@ -132,7 +132,7 @@ func TestNumbers(t *testing.T) {
 		count(100_000):   "100\u202f000",
 
 		percent(0, 0) + "a":         "–a",
-		percent(0, 10):              "0.1 %",
+		percent(0, 10):              "0 %",
 		percent(10, 10):             "100 %",
 		percent(999_999, 1_000_000): "99.9 %",
 		percent(1, 1_000_000) + "b": "0.1 %b",

@@ -148,6 +148,9 @@ func (p *portal) readReplay(v *visit, value func(string) string) (replayForm, se
 // newReplayPage counts what a replay would send again, and asks once more. From
 // here on the set is fixed: what fails later is not in it.
 func (p *portal) newReplayPage(v *visit) (view, error) {
+	if v.URL.RawQuery == "" { // nobody has filled in the form
+		return view{goTo: "replays"}, nil
+	}
 	f, filter, err := p.readReplay(v, v.URL.Query().Get)
 	if err != nil {
 		return view{}, err

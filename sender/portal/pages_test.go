@@ -109,7 +109,7 @@ func TestFormRefuses(t *testing.T) {
 		"a user":              {url.Values{"url": {"https://u:p@a.example"}}, "url-problem", "without one"},
 		"a port":              {url.Values{"url": {"https://a.example:22"}}, "url-problem", "has the port 22, must be on port 443 or 80."},
 		"a long description":  {url.Values{"description": {strings.Repeat("a", 1025)}}, "description-problem", "must be at most 1024 bytes"},
-		"no event":            {url.Values{"scope": {"some"}}, "types-problem", "are none: pick at least one, or all."},
+		"no event":            {url.Values{"scope": {"some"}}, "types-problem", "have none picked: pick at least one, or all."},
 		"a pattern":           {url.Values{"scope": {"some"}, "patterns": {"a..b"}}, "types-problem", "must be an event type, a category"},
 		"letters for timeout": {url.Values{"timeout": {"ten"}}, "timeout-problem", "must be a number of seconds."},
 		"timeout":             {url.Values{"timeout": {"61"}}, "timeout-problem", "must be 0 for the profile&#39;s, or 100ms to 1m0s"},

@@ -28,16 +28,19 @@ function replace(old, page) {
 		if (shut.has(d.id)) d.open = false;
 	}
 	if (old.isEqualNode(fresh)) return true;
+	const focused = old.contains(document.activeElement) && document.activeElement.closest("details[id]")?.id;
 	// What is announced when it changes has to stay itself.
 	if (old.ariaLive) old.replaceChildren(...fresh.childNodes);
 	else old.replaceWith(document.adoptNode(fresh));
+	if (focused) document.getElementById(focused)?.querySelector("summary").focus({preventScroll: true});
 	return true;
 }
 
-// busy reports whether the reader is in the middle of something there.
+// busy reports whether the reader is in the middle of something there. What was opened
+// a moment ago has the focus, and gets it again.
 function busy(element) {
-	const selection = getSelection();
-	return element.contains(document.activeElement) && document.activeElement !== document.body ||
+	const selection = getSelection(), active = document.activeElement;
+	return element.contains(active) && active !== document.body && !active.matches("details[id] > summary") ||
 		!selection.isCollapsed && element.contains(selection.anchorNode);
 }
 
