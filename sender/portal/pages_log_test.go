@@ -215,10 +215,13 @@ func TestDeliveryPages(t *testing.T) {
 		not    []string
 	}{
 		"succeeded": {func(*store.Delivery, *store.Event) {}, []string{"Succeeded", ">Replay<", "Shop", "Ended"}, []string{"banner"}},
-		"fresh": {func(d *store.Delivery, _ *store.Event) {
-			d.State, d.Attempts, d.EndedAt = store.Pending, 0, time.Time{}
+		"fresh": {
+			func(d *store.Delivery, _ *store.Event) {
+				d.State, d.Attempts, d.EndedAt = store.Pending, 0, time.Time{}
+			},
+			[]string{"Pending", "It is about to be sent.", "Send now"},
+			[]string{"Ended", ">Replay<"},
 		},
-			[]string{"Pending", "It is about to be sent.", "Send now"}, []string{"Ended", ">Replay<"}},
 		"retrying": {func(d *store.Delivery, _ *store.Event) {
 			d.State, d.LastErrorClass, d.NextAttemptAt = store.Pending, store.ErrorTimeout, time.Now().Add(5*time.Hour+time.Minute)
 		}, []string{"Retrying", "The next attempt is in", "in 5 h", "No whole answer came in time."}, nil},
