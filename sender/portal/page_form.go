@@ -112,7 +112,7 @@ func (p *portal) saveEndpoint(v *visit, e store.Endpoint, done string) (view, er
 		problems = append(problems, fieldProblem{"profile", "is not one of those to choose from"})
 	}
 	if e.Version != 0 && filled.Version != e.Version {
-		return view{}, errChanged
+		return p.changedMeanwhile(filled, e), nil
 	}
 	var err error
 	if len(problems) == 0 {
@@ -136,6 +136,21 @@ func (p *portal) saveEndpoint(v *visit, e store.Endpoint, done string) (view, er
 		return view{}, err
 	}
 	return view{goTo: "endpoints/" + pathOf(changed.ID) + "?done=" + done}, nil
+}
+
+// changedMeanwhile shows the form again as it was filled in: what was typed is not
+// lost to somebody else's change, and the next save is of the endpoint as it is now.
+func (p *portal) changedMeanwhile(filled endpointForm, e store.Endpoint) view {
+	filled.Version = e.Version
+	filled.Problems = map[string][]string{"": {"Somebody else has changed the endpoint meanwhile. " +
+		"Look at it in another window, and save again to have it as it is filled in here."}}
+	return p.formView(filled, http.StatusConflict)
+}
+
+// Marked reports whether fields are marked as wrong.
+func (f endpointForm) Marked() bool {
+	_, general := f.Problems[""]
+	return len(f.Problems) > 1 || len(f.Problems) == 1 && !general
 }
 
 // sentence is what is wrong with a field, for people.

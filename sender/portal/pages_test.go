@@ -187,7 +187,8 @@ func TestFormEdits(t *testing.T) {
 		t.Error("the form has changed the secret")
 	}
 	page = s.page("an old version", s.do(owner, http.MethodPost, target, change), http.StatusConflict)
-	contains(t, "an old version", page, "Somebody else has changed it")
+	contains(t, "an old version", page, "Somebody else has changed the endpoint meanwhile", `name="version" value="2"`, `value="added"`)
+	lacks(t, "an old version", page, "See what is marked", "HIDDEN")
 	change.Set("version", "no number")
 	s.page("no version", s.do(owner, http.MethodPost, target, change), http.StatusConflict)
 
@@ -196,7 +197,7 @@ func TestFormEdits(t *testing.T) {
 	change.Set("value:X-Keep", "typed again")
 	change["remove"] = []string{"X-Change"}
 	page = s.page("a fault", s.do(owner, http.MethodPost, target, change), http.StatusUnprocessableEntity)
-	contains(t, "a fault", page, `value="typed again"`, `name="remove" value="X-Change" checked`, `name="version" value="2"`)
+	contains(t, "a fault", page, "See what is marked", `value="typed again"`, `name="remove" value="X-Change" checked`, `name="version" value="2"`)
 	lacks(t, "a fault", page, "HIDDEN")
 
 	// A profile that the host has chosen stays, until another one is chosen.

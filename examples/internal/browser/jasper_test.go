@@ -246,8 +246,16 @@ func TestJasperTwoWindowsEditTheSameEndpoint(t *testing.T) {
 	other.fill("#description", "Second")
 	other.expect(http.StatusConflict)
 	other.follow("button", "Save")
-	other.see("Somebody else has changed it", "read it again, and repeat the change")
+	other.seeIn(`[role="alert"]`, "Nothing was saved.", "Somebody else has changed the endpoint meanwhile")
 	if now := h.only(t); now.Description != "First" {
 		t.Errorf("the description is %q, want the first one saved", now.Description)
+	}
+	if typed := other.value("#description"); typed != "Second" {
+		t.Errorf("the description in the form is %q, want what was typed", typed)
+	}
+	other.follow("button", "Save")
+	other.see("The endpoint was saved.")
+	if now := h.only(t); now.Description != "Second" {
+		t.Errorf("the description is %q, want the one that was saved again", now.Description)
 	}
 }
