@@ -36,9 +36,10 @@
 // 20 ms. A Store of the host's that computes no statistics (store.StatsSource) has
 // all attempts read for them, for up to three seconds; then a page comes without.
 //
-// The pages work without JavaScript; with it, lists refresh themselves, the Test
-// button answers in place, and times are in the reader's zone. They follow WCAG 2.2
-// AA, by keyboard, with a screen reader, on a phone, in light and dark.
+// The pages work without JavaScript, with times in UTC; with it, lists refresh
+// themselves, the Test button answers in place, and times are in the reader's zone,
+// also those to fill in. They follow WCAG 2.2 AA, by keyboard, with a screen reader,
+// on a phone, in light and dark.
 //
 // # The API
 //

@@ -2,7 +2,11 @@ package browser
 
 import (
 	"net/http"
+	"strings"
 	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
 
 	"github.com/outhook/outhook/store"
 )
@@ -115,6 +119,38 @@ func TestEverythingWorksWithoutScript(t *testing.T) {
 	for _, hidden := range []string{`[data-copy]:not([hidden])`, `#find-event`} {
 		if n := p.count(hidden); n != 0 {
 			t.Errorf("%s is shown, and does nothing without a script", hidden)
+		}
+	}
+}
+
+// All times are in the reader's zone, also those that the reader fills in.
+func TestTimesAreInTheReadersZone(t *testing.T) {
+	t.Parallel()
+	r := newReceiver(t)
+	h := newHost(t, jamProduct, r)
+	e := h.endpoint(t, r, nil)
+	p := newTab(t, h, "admin")
+	call(p, emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: "Asia/Kolkata"}) // 5:30 before UTC, all year
+	p.open("endpoints/" + e.ID)
+	if created := ask[string](p, `[...document.querySelectorAll(".side time")].at(-1).innerText`); !strings.Contains(created, e.CreatedAt.Add(5*time.Hour+30*time.Minute).Format(":04:05")) {
+		t.Errorf("the endpoint was created at %s, want %v as it is in Kolkata", created, e.CreatedAt)
+	}
+	for _, page := range []struct{ path, button string }{{"deliveries", "Filter"}, {"replays/new", "Count again"}} {
+		p.open(page.path + "?failed=1&since=2026-01-08T20:30")
+		if got, want := p.value("#since"), "2026-01-09T02:00"; got != want {
+			t.Errorf("%s: the time is %s, want %s as it is in Kolkata", page.path, got, want)
+		}
+		if label := p.text(`label[for="since"]`); label != "From" {
+			t.Errorf("%s: the time's label is %q, which is not the reader's zone", page.path, label)
+		}
+		p.set("#until", "2026-02-01T00:15")
+		p.follow("button", page.button)
+		asked := ask[string](p, `new URLSearchParams(location.search).getAll("since") + " " + new URLSearchParams(location.search).getAll("until")`)
+		if want := "2026-01-08T20:30 2026-01-31T18:45"; asked != want {
+			t.Errorf("%s: the server is asked for %s, want %s in UTC", page.path, asked, want)
+		}
+		if got, want := p.value("#until"), "2026-02-01T00:15"; got != want {
+			t.Errorf("%s: the time is %s after the answer, want %s as it was filled in", page.path, got, want)
 		}
 	}
 }

@@ -117,6 +117,15 @@ document.addEventListener("click", event => {
 	}, () => {});
 });
 
+// What a field for a time says in UTC, as the server has it, in the reader's zone, and
+// the way back. Both have as many digits: to the minute, or to the second.
+function toReader(text) {
+	const time = new Date(text + "Z");
+	return text && digits(new Date(time - time.getTimezoneOffset() * 60000), text);
+}
+const toServer = text => text && digits(new Date(text), text);
+const digits = (time, text) => time.toISOString().slice(0, text.length);
+
 // Times in the reader's own zone, and links that lead to the same place from wherever
 // they are put: relative ones begin at the page that they came with.
 const zoned = new Intl.DateTimeFormat(undefined, {dateStyle: "medium", timeStyle: "medium"});
@@ -130,6 +139,11 @@ function prepare(root) {
 			time.textContent = text;
 		}
 		delete time.dataset.time;
+	}
+	for (const field of root.querySelectorAll("input[type=datetime-local]")) {
+		field.value = toReader(field.value);
+		for (const utc of field.labels[0].querySelectorAll(".utc")) utc.remove();
+		field.form.addEventListener("formdata", ({formData}) => formData.set(field.name, toServer(field.value)));
 	}
 	for (const link of root.querySelectorAll("a[href]")) link.href = link.href;
 	for (const form of root.querySelectorAll("form[action]")) form.action = form.action;
