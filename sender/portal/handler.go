@@ -190,8 +190,7 @@ func (p *portal) fail(w http.ResponseWriter, r *http.Request, err error) {
 	p.writeProblemPage(w, r, problem)
 }
 
-// recover answers where a handler panicked. The value of a panic may hold what
-// belongs in no log.
+// recover answers where a handler panicked.
 func (p *portal) recover(w http.ResponseWriter, r *http.Request) {
 	v := recover()
 	if v == nil {
@@ -200,9 +199,15 @@ func (p *portal) recover(w http.ResponseWriter, r *http.Request) {
 	if v == http.ErrAbortHandler { //nolint:errorlint // net/http compares it so, too
 		panic(v)
 	}
-	p.log.ErrorContext(r.Context(), "Portal: Recovered from a panic",
-		slog.String("type", fmt.Sprintf("%T", v)), slog.String("stack", string(debug.Stack())))
+	p.logPanic(r.Context(), v)
 	p.fail(w, r, newProblem(http.StatusInternalServerError, ""))
+}
+
+// logPanic logs that there was a panic, and not its value, which may hold what belongs
+// in no log.
+func (p *portal) logPanic(ctx context.Context, v any) {
+	p.log.ErrorContext(ctx, "Portal: Recovered from a panic",
+		slog.String("type", fmt.Sprintf("%T", v)), slog.String("stack", string(debug.Stack())))
 }
 
 // silent is a ResponseWriter that nobody hears.

@@ -107,12 +107,19 @@ func rangeNamed(name string) statsRange {
 }
 
 // stats are the statistics of an endpoint up to the end of this hour. A Store sums
-// up whole hours. There are none if they take too long.
+// up whole hours. There are none if they take too long, or the Store panics: it may be
+// asked in a goroutine of its own, which nothing else recovers.
 func (p *portal) stats(ctx context.Context, tenant, endpointID string, r statsRange) []store.StatsBucket {
 	return p.count(ctx, tenant, endpointID, r.Length, r.Bucket)
 }
 
-func (p *portal) count(ctx context.Context, tenant, endpointID string, length, bucket time.Duration) []store.StatsBucket {
+func (p *portal) count(ctx context.Context, tenant, endpointID string, length, bucket time.Duration) (found []store.StatsBucket) {
+	defer func() {
+		if v := recover(); v != nil {
+			p.logPanic(ctx, v)
+			found = nil
+		}
+	}()
 	until := endOfHour(time.Now())
 	buckets, err := store.Stats(ctx, p.store, store.StatsFilter{
 		Tenant: tenant, EndpointID: endpointID, Since: until.Add(-length), Until: until, Bucket: bucket,

@@ -402,6 +402,12 @@ func TestPagesWithoutStatistics(t *testing.T) {
 	for name, lame := range map[string]lameStore{
 		"failing": {fail: func(called string) bool { return called == "Stats" }},
 		"slow":    {slow: func(called string) bool { return called == "Stats" }},
+		"panicking": {fail: func(called string) bool {
+			if called == "Stats" {
+				panic(secretMark)
+			}
+			return false
+		}},
 	} {
 		for _, target := range []string{"/", "/endpoints/ep_alice"} {
 			t.Run(name+target, func(t *testing.T) {
@@ -422,6 +428,9 @@ func TestPagesWithoutStatistics(t *testing.T) {
 				contains(t, target, page, "alice&#39;s description")
 				if target != "/" {
 					contains(t, target, page, "Statistics take too long", "Alice&#39;s disabled reason")
+				}
+				if strings.Contains(s.log.String(), secretMark) {
+					t.Error("the value of a panic was logged")
 				}
 			})
 		}
