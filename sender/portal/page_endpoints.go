@@ -30,6 +30,7 @@ type endpointRow struct {
 	Bars     []bar
 	Attempts int // of the last seven days
 	Good     int
+	Known    bool // there are statistics
 }
 
 // endpointsPage lists the endpoints.
@@ -52,7 +53,8 @@ func (p *portal) endpointsPage(v *visit) (view, error) {
 			buckets := p.stats(ctx, v.Tenant, e.ID, ranges[1])
 			rows[i].Bars = drawSparkline(buckets)
 			rows[i].Good, rows[i].Attempts = sum(buckets)
-			rows[i].Health = healthOf(e, rows[i].Attempts)
+			rows[i].Known = buckets != nil
+			rows[i].Health = healthOf(e, buckets, ranges[1])
 		})
 	}
 	work.Wait()
@@ -66,7 +68,13 @@ func (p *portal) endpointsPage(v *visit) (view, error) {
 // health is how an endpoint is, in a word and a sentence.
 type health struct{ Class, Word, Detail string }
 
-func healthOf(e store.Endpoint, attempts int) health {
+// healthOf judges an endpoint by its state and its statistics of the range. An attempt
+// of ten that fails is more than the usual restarts of a server.
+func healthOf(e store.Endpoint, buckets []store.StatsBucket, r statsRange) health {
+	_, all := sum(buckets)
+	lastDay := buckets[max(len(buckets)-int(24*time.Hour/r.Bucket), 0):]
+	dayGood, dayAll := sum(lastDay)
+	dayBad := dayAll - dayGood
 	switch now := time.Now(); {
 	case e.Disabled && e.DisabledReason != "":
 		return health{"failed", "Disabled", capital(e.DisabledReason) + "."}
@@ -76,8 +84,12 @@ func healthOf(e store.Endpoint, attempts int) health {
 		return health{"failed", "Failing", "Every attempt has failed for " + roughly(now.Sub(e.FailingSince)) + "."}
 	case e.PausedUntil.After(now):
 		return health{"pending", "Paused", "Its server has asked for a pause of " + roughly(e.PausedUntil.Sub(now)) + " more."}
-	case attempts == 0:
-		return health{"idle", "No traffic", "Nothing was sent to it in the last seven days."}
+	case buckets == nil:
+		return health{"idle", "Not failing", "Its statistics take too long to count now."}
+	case all == 0:
+		return health{"idle", "No traffic", "Nothing was sent to it in the last " + r.Text + "."}
+	case dayBad*10 > dayAll:
+		return health{"pending", "Degraded", percent(dayBad, dayAll) + " of its attempts in the last 24 hours have failed."}
 	}
 	return health{"succeeded", "Healthy", ""}
 }
@@ -153,6 +165,8 @@ type statistics struct {
 	All      int
 	P50, P95 time.Duration
 	Known    bool
+
+	buckets []store.StatsBucket
 }
 
 func (p *portal) statistics(v *visit, endpointID string) statistics {
@@ -160,7 +174,7 @@ func (p *portal) statistics(v *visit, endpointID string) statistics {
 	defer cancel()
 	s := statistics{Range: rangeNamed(v.URL.Query().Get("range")), Ranges: ranges}
 	buckets := p.stats(ctx, v.Tenant, endpointID, s.Range)
-	s.Known = buckets != nil
+	s.buckets, s.Known = buckets, buckets != nil
 	s.Good, s.All = sum(buckets)
 	s.Bad = s.All - s.Good
 	s.Attempts = drawBars(buckets, s.Range.Bucket)
@@ -210,10 +224,7 @@ func (p *portal) showEndpoint(v *visit, change func(*endpointView)) (view, error
 		Endpoint: e, Types: p.cfg.Sender.Events, Deliveries: p.deliveryRows(page.Items, map[string]store.Endpoint{e.ID: e}),
 		More: page.Next != "", Statistics: p.statistics(v, e.ID),
 	}
-	shown.Health = healthOf(e, shown.Statistics.All)
-	if shown.Health.Word == "No traffic" {
-		shown.Health.Detail = "Nothing was sent to it in the last " + shown.Statistics.Range.Text + "."
-	}
+	shown.Health = healthOf(e, shown.Statistics.buckets, shown.Statistics.Range)
 	change(&shown)
 	return view{page: "endpoint", title: nameOf(e), nav: "endpoints", data: shown}, nil
 }

@@ -426,7 +426,10 @@ func TestPagesWithoutStatistics(t *testing.T) {
 					t.Errorf("it took %s", took)
 				}
 				contains(t, target, page, "alice&#39;s description")
-				if target != "/" {
+				lacks(t, target, page, "No traffic", "No attempts", "Nothing was sent")
+				if target == "/" {
+					contains(t, target, page, "Not failing", "were not counted")
+				} else {
 					contains(t, target, page, "Statistics take too long", "Alice&#39;s disabled reason")
 				}
 				if strings.Contains(s.log.String(), secretMark) {
