@@ -111,8 +111,18 @@ func (t *trace) record(a *store.Attempt) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	a.RemoteAddr, a.ConnReused, a.Timing = t.remote, t.reused, t.timing
-	if t.reused {
+	switch {
+	case t.reused:
 		a.Timing = store.Timing{FirstByte: t.timing.FirstByte}
+	case t.got:
+	// Without a connection it ended in the last phase that had begun, which net/http
+	// does not wait for.
+	case !t.tls.IsZero():
+		a.Timing.TLS = time.Since(t.tls)
+	case !t.connect.IsZero() && !t.connected:
+		a.Timing.Connect = time.Since(t.connect)
+	case !t.dns.IsZero() && t.connect.IsZero():
+		a.Timing.DNS = time.Since(t.dns)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -77,6 +78,33 @@ func TestTraceTimesPhases(t *testing.T) {
 			pass(second)
 			c.ConnectDone("tcp", "127.0.0.1:2", failed)
 		}, store.Timing{Connect: first + second}, false},
+		"given up in the lookup": {func(c *httptrace.ClientTrace) {
+			c.DNSStart(httptrace.DNSStartInfo{})
+			pass(dns)
+		}, store.Timing{DNS: dns}, false},
+		"given up while it connected": {func(c *httptrace.ClientTrace) {
+			c.DNSStart(httptrace.DNSStartInfo{})
+			pass(dns)
+			c.DNSDone(httptrace.DNSDoneInfo{})
+			c.ConnectStart("tcp", "127.0.0.1:1")
+			pass(first)
+			c.ConnectDone("tcp", "127.0.0.1:1", failed)
+			c.ConnectStart("tcp", "127.0.0.1:2")
+			pass(second)
+		}, store.Timing{DNS: dns, Connect: first + second}, false},
+		"given up in the handshake": {func(c *httptrace.ClientTrace) {
+			c.ConnectStart("tcp", "127.0.0.1:1")
+			pass(first)
+			c.ConnectDone("tcp", "127.0.0.1:1", nil)
+			c.TLSHandshakeStart()
+			pass(handshake)
+		}, store.Timing{Connect: first, TLS: handshake}, false},
+		"given up between connection and handshake": {func(c *httptrace.ClientTrace) {
+			c.ConnectStart("tcp", "127.0.0.1:1")
+			pass(first)
+			c.ConnectDone("tcp", "127.0.0.1:1", nil)
+			pass(second)
+		}, store.Timing{Connect: first}, false},
 	}
 	for name, test := range tests {
 		synctest.Test(t, func(t *testing.T) {
@@ -84,7 +112,8 @@ func TestTraceTimesPhases(t *testing.T) {
 			test.happens(httptrace.ContextClientTrace(tr.attach(context.Background())))
 			var a store.Attempt
 			tr.record(&a)
-			if a.Timing != test.want || a.ConnReused != test.reused || (a.RemoteAddr == "") != (name == "no connection") {
+			none := name == "no connection" || strings.HasPrefix(name, "given up")
+			if a.Timing != test.want || a.ConnReused != test.reused || (a.RemoteAddr == "") != none {
 				t.Errorf("%s: %+v, reused %v, remote %q; want %+v, %v", name, a.Timing, a.ConnReused, a.RemoteAddr, test.want, test.reused)
 			}
 		})
