@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"net/http"
-	"slices"
 	"strconv"
 	"time"
 
@@ -90,7 +89,7 @@ func (p *past) made(ctx context.Context, d *pastDelivery, at time.Time, is answe
 		EventType: d.EventType, Round: d.Round, Number: d.Attempts + 1, Trigger: d.Trigger,
 		ScheduledAt: at, StartedAt: started, URL: e.URL, RequestHeader: header, Status: is.status,
 	}
-	p.connect(&a, e.host, is)
+	took = p.connect(&a, e.host, is, took)
 	a.EndedAt = started.Add(a.Timing.DNS + a.Timing.Connect + a.Timing.TLS + took).Truncate(time.Microsecond)
 	if is.status != 0 {
 		a.Timing.FirstByte = a.Duration() - min(2*time.Millisecond, took/8)
@@ -105,21 +104,28 @@ func (p *past) made(ctx context.Context, d *pastDelivery, at time.Time, is answe
 	return a, nil
 }
 
-// connect fills in what is known of the connection: as far as it came.
-func (p *past) connect(a *store.Attempt, host string, is answer) {
-	noConnection := []store.ErrorClass{store.ErrorDNS, store.ErrorConnect, store.ErrorTLS}
-	if !slices.Contains(noConnection, is.class) && p.rand.Float64() < 0.7 {
-		a.ConnReused = true
-	} else {
-		a.Timing.DNS = p.spread(3 * time.Millisecond)
-	}
-	if is.class == store.ErrorDNS || is.class == store.ErrorConnect {
-		return
+// connect fills in what is known of the connection, as far as it came, and returns how
+// much of the time is left for the answer.
+func (p *past) connect(a *store.Attempt, host string, is answer, took time.Duration) time.Duration {
+	connect, handshake := p.spread(14*time.Millisecond), p.spread(22*time.Millisecond)
+	a.Timing.DNS = p.spread(3 * time.Millisecond)
+	switch {
+	case is.class == store.ErrorDNS:
+		a.Timing.DNS = took
+		return 0
+	case is.class == store.ErrorConnect:
+		a.Timing.Connect = took
+		return 0
+	case is.class == store.ErrorTLS:
+		a.Timing.Connect, a.Timing.TLS = connect, took
+		return 0
+	case p.rand.Float64() < 0.7:
+		a.ConnReused, a.Timing = true, store.Timing{}
+	default:
+		a.Timing.Connect, a.Timing.TLS = connect, handshake
 	}
 	a.RemoteAddr = fmt.Sprintf("203.0.113.%d:443", 10+len(host)*7%200)
-	if !a.ConnReused {
-		a.Timing.Connect, a.Timing.TLS = p.spread(14*time.Millisecond), p.spread(22*time.Millisecond)
-	}
+	return took
 }
 
 // spread varies how long something takes: most often a little, seldom much.

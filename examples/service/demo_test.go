@@ -238,6 +238,9 @@ func wantPlausible(t *testing.T, a store.Attempt) {
 		!a.StartedAt.Equal(a.StartedAt.Truncate(time.Microsecond)) || !a.EndedAt.Equal(a.EndedAt.Truncate(time.Microsecond)) {
 		t.Errorf("times of %+v", a)
 	}
+	if connected := a.ConnReused || a.Timing.TLS > 0 && a.ErrorClass != store.ErrorTLS; connected != (a.RemoteAddr != "") {
+		t.Errorf("connection of %+v", a)
+	}
 	if a.Succeeded != (a.ErrorClass == "") || (a.Status == 0) != (a.ResponseHeader == nil) || len(a.RequestHeader) < 4 {
 		t.Errorf("outcome of %+v", a)
 	}
