@@ -89,7 +89,7 @@ func (p *portal) formView(f endpointForm, status int) view {
 // createEndpointForm adds an endpoint. If there is something wrong with it the form
 // is shown again as it was filled in.
 func (p *portal) createEndpointForm(v *visit) (view, error) {
-	return p.saveEndpoint(v, store.Endpoint{Tenant: v.Tenant}, "created")
+	return p.saveEndpoint(v, store.Endpoint{Tenant: v.Tenant, Profile: p.cfg.Profiles[0]}, "created")
 }
 
 // editEndpointForm changes an endpoint, as it was when the form was opened.

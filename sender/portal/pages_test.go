@@ -93,6 +93,20 @@ func TestFormCreates(t *testing.T) {
 }
 
 // What is wrong is said beside its field, and what was typed stays but for the secret.
+// TestFormNamedProfiles has no default one among those to choose from.
+func TestFormNamedProfiles(t *testing.T) {
+	t.Parallel()
+	one := newStage(t, func(cfg *Config) { cfg.Profiles = []string{"calm"} })
+	if e := one.add(url.Values{}); e.Profile != "calm" {
+		t.Errorf("the only profile: %q", e.Profile)
+	}
+	two := newStage(t, func(cfg *Config) { cfg.Profiles = []string{"calm", "internal"} })
+	filled := url.Values{"url": {"https://10.0.0.1/"}, "profile": {"internal"}}
+	page := two.do(owner, http.MethodPost, "/endpoints", filled).Body.String()
+	contains(t, "the refused form", page, `<option value="calm">`, `<option value="internal" selected>`)
+	lacks(t, "the refused form", page, ">default<")
+}
+
 func TestFormRefuses(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
