@@ -311,7 +311,7 @@ func TestReplayPages(t *testing.T) {
 	if err := s.mem.PutReplay(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
-	contains(t, "on its way", s.get(owner, at, 200), "2 of 3", `value="66"`, "Skipped are those")
+	contains(t, "on its way", s.get(owner, at, 200), "2 of 3", `value="66"`, "Skipped are tests, and those")
 	contains(t, "the list", s.get(owner, "/replays", 200), "2 of 3", "running")
 	if to := s.post(owner, at+"/cancel", nil); to != "../../replays/"+r.ID+"?done=canceled" {
 		t.Errorf("cancel leads to %s", to)
