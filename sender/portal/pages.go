@@ -138,7 +138,7 @@ func (p *portal) writeProblemPage(w http.ResponseWriter, r *http.Request, proble
 var notices = map[string]string{
 	"created":  "The endpoint was added. Copy its signing secret into your server, and press Test.",
 	"saved":    "The endpoint was saved.",
-	"enabled":  "The endpoint is enabled. What was canceled meanwhile can be replayed.",
+	"enabled":  "The endpoint is enabled. It gets what happens from now on; what was on its way and was canceled can be replayed.",
 	"disabled": "The endpoint is disabled, and gets nothing until it is enabled.",
 	"deleted":  "The endpoint was deleted.",
 	"rotated":  "The endpoint has a new signing secret.",

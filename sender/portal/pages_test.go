@@ -243,7 +243,7 @@ func TestSwitchDeleteRotateReveal(t *testing.T) {
 		t.Errorf("disable leads to %s", to)
 	}
 	page := s.get(owner, at+"?done=disabled", 200)
-	contains(t, "disabled", page, "gets nothing until it is enabled", at[1:]+"/enable")
+	contains(t, "disabled", page, "gets nothing until it is enabled", "what happens meanwhile is not kept for it", at[1:]+"/enable")
 	lacks(t, "disabled", page, at[1:]+"/disable")
 	s.post(owner, at+"/enable", nil)
 	if now := s.endpoint(e.ID); now.Disabled || !now.DisabledAt.IsZero() {
