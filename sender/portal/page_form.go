@@ -158,6 +158,9 @@ func sentence(p fieldProblem) string {
 	if p.Field == "" {
 		return p.Problem
 	}
+	if p.Field == "url" {
+		return "URL " + p.Problem + "."
+	}
 	return strings.ToUpper(p.Field[:1]) + strings.ReplaceAll(p.Field[1:], "_", " ") + " " + p.Problem + "."
 }
 

@@ -116,7 +116,7 @@ func TestFormRefuses(t *testing.T) {
 		place  string // the id of what says so, or the beginning of the sentence
 		text   string
 	}{
-		"no URL":              {url.Values{"url": {""}}, "url-problem", "Url is 0 bytes, must be 1 to 2048 bytes"},
+		"no URL":              {url.Values{"url": {""}}, "url-problem", "URL is 0 bytes, must be 1 to 2048 bytes"},
 		"http":                {url.Values{"url": {"http://a.example"}}, "url-problem", "must be an https URL."},
 		"a private network":   {url.Values{"url": {"https://10.0.0.1"}}, "url-problem", "names this machine or a private network, must be public"},
 		"a script":            {url.Values{"url": {"javascript:alert(1)"}}, "url-problem", "cannot be parsed"},
