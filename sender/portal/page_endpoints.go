@@ -243,7 +243,7 @@ func (e endpointView) ActiveSecrets() []store.Secret {
 // nameOf is the beginning of an endpoint's description, or its URL without what
 // may be a credential.
 func nameOf(e store.Endpoint) string {
-	name, _, _ := strings.Cut(strings.TrimSpace(e.Description), "\n")
+	name, _, _ := strings.Cut(visible(strings.TrimSpace(e.Description)), "\n")
 	if name == "" {
 		return strings.TrimPrefix(store.RedactURL(e.URL), "https://")
 	}

@@ -234,6 +234,20 @@ func TestFormEdits(t *testing.T) {
 	contains(t, "too many", page, "There are as many endpoints as there may be")
 }
 
+// TestDescriptionThatTurns is shown as what it is, and edited as it was typed.
+func TestDescriptionThatTurns(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	e := s.add(url.Values{"description": {"Sh\u202eop\nse\u2066cond"}})
+	s.deliver("d", e.ID, func(*store.Delivery, *store.Event) {})
+	for _, path := range []string{"/", "/endpoints/" + e.ID, "/endpoints/" + e.ID + "/delete", "/endpoints/" + e.ID + "/rotate", "/deliveries", "/deliveries/dlv_d"} {
+		page := s.get(owner, path, 200)
+		contains(t, path, page, "Sh\ufffdop")
+		lacks(t, path, page, "\u202e", "\u2066")
+	}
+	contains(t, "the form", s.get(owner, "/endpoints/"+e.ID+"/edit", 200), "Sh\u202eop\nse\u2066cond</textarea>")
+}
+
 func TestSwitchDeleteRotateReveal(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
