@@ -266,6 +266,7 @@ func TestSwitchDeleteRotateReveal(t *testing.T) {
 	reveal := s.page("reveal", s.do(owner, http.MethodPost, at+"/secret", nil), 200)
 	contains(t, "reveal", reveal, e.Secrets[0].Value)
 	lacks(t, "the page", s.get(owner, at, 200), e.Secrets[0].Value)
+	contains(t, "for a reader", s.get(asker{tenant: "alice", may: View}, at, 200), "You may not see it.")
 	contains(t, "rotate", s.get(owner, at+"/rotate", 200), `value="24h" checked`, `value="0s"`)
 	for _, overlap := range overlaps {
 		before := s.endpoint(e.ID).Secrets
