@@ -303,6 +303,11 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
+// SignsWithOld reports whether requests also carry a signature by an endpoint's old
+// secrets while they live, so that its receiver has time to change over after
+// [RotateSecret]: what signing.SignsWithOld says of the profile's scheme.
+func (p Profile) SignsWithOld() bool { return signing.SignsWithOld(p.Signing) }
+
 func (p Profile) withDefaults() Profile {
 	if p.Signing == nil {
 		p.Signing = signing.StandardWebhooks()

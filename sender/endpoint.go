@@ -37,9 +37,9 @@ func PutEndpoint(ctx context.Context, cfg Config, e store.Endpoint) (store.Endpo
 
 // RotateSecret gives the endpoint a new secret and lets those it has expire
 // after overlap at the latest, so that the receiver can change over: until
-// then requests carry a signature of each, where the scheme can. An overlap of
-// zero ends the old secrets at once. Of more than ten secrets the oldest ends
-// early. It returns the endpoint as stored.
+// then requests carry a signature of each, where the scheme can
+// ([Profile.SignsWithOld]). An overlap of zero ends the old secrets at once. Of
+// more than ten secrets the oldest ends early. It returns the endpoint as stored.
 //
 // The error wraps store.ErrNotFound if the tenant has no such endpoint, and
 // ErrInvalid if its scheme needs several secrets, so that one does not do.

@@ -186,3 +186,23 @@ func TestMultiChecksSecretsOfItsSchemes(t *testing.T) {
 		t.Errorf("CheckSecrets: %v, want ErrNoSecret of the inner StandardWebhooks", err)
 	}
 }
+
+func TestSignsWithOld(t *testing.T) {
+	t.Parallel()
+	one := signing.SHA256("X-Signature")
+	for name, tt := range map[string]struct {
+		scheme signing.Scheme
+		want   bool
+	}{
+		"Standard Webhooks":   {signing.StandardWebhooks(), true},
+		"SHA256":              {one, false},
+		"with PreviousHeader": {signing.SHA256("X-Signature", signing.PreviousHeader("X-Signature-Previous")), true},
+		"Multi":               {signing.Multi(one, signing.StandardWebhooks()), true},
+		"Multi of one":        {signing.Multi(one), false},
+		"nil":                 {nil, true}, // a profile's default
+	} {
+		if got := signing.SignsWithOld(tt.scheme); got != tt.want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+}

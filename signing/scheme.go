@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -102,6 +103,19 @@ func CheckSecrets(scheme Scheme, secrets []string) error {
 		return c.CheckSecrets(secrets)
 	}
 	return nil
+}
+
+// SignsWithOld reports whether a request also carries a signature by a secret that is not the newest, so that a receiver
+// has time to change over in a rotation. That is not so with [SHA256] without a [PreviousHeader], and with [Multi] of
+// nothing else. Schemes that are not of this package are taken to do it.
+func SignsWithOld(scheme Scheme) bool {
+	switch s := scheme.(type) {
+	case *sha256Scheme:
+		return len(s.headers) > 1
+	case *multi:
+		return slices.ContainsFunc(s.schemes, SignsWithOld)
+	}
+	return true
 }
 
 func checkCount(secrets []string) error {

@@ -68,7 +68,7 @@ func (p *portal) apiRotateSecret(v *visit) (reply, error) {
 	if v.May&Secrets != 0 {
 		answer.Secret = e.Secrets[0].Value
 	}
-	if len(e.Secrets) > 1 {
+	if len(e.Secrets) > 1 && p.oldSigns(e) {
 		answer.Until = e.Secrets[1].ExpiresAt
 	}
 	return reply{http.StatusOK, answer}, nil

@@ -201,6 +201,7 @@ type endpointView struct {
 	More       bool
 	Statistics statistics
 	Revealed   bool
+	OldSigns   bool // an old secret, as long as it lives
 	Test       *attemptView
 	TestID     string // of the delivery
 	TestType   string
@@ -222,7 +223,7 @@ func (p *portal) showEndpoint(v *visit, change func(*endpointView)) (view, error
 	}
 	shown := endpointView{
 		Endpoint: e, Types: p.cfg.Sender.Events, Deliveries: p.deliveryRows(page.Items, map[string]store.Endpoint{e.ID: e}),
-		More: page.Next != "", Statistics: p.statistics(v, e.ID),
+		More: page.Next != "", Statistics: p.statistics(v, e.ID), OldSigns: p.oldSigns(e),
 	}
 	shown.Health = healthOf(e, shown.Statistics.buckets, shown.Statistics.Range)
 	change(&shown)
@@ -321,14 +322,25 @@ var overlaps = []struct {
 	{"24h", "for 24 hours"}, {"1h", "for an hour"}, {"168h", "for 7 days"}, {"0s", "not at all: it may be known to others"},
 }
 
-// rotateSecretPage asks how long the old secret is to live.
+// oldSigns reports whether requests to the endpoint have room for the signature of an
+// old secret beside that of the new one.
+func (p *portal) oldSigns(e store.Endpoint) bool {
+	profile := p.cfg.Sender.Profile
+	if e.Profile != "" {
+		profile = p.cfg.Sender.Profiles[e.Profile]
+	}
+	return profile.SignsWithOld()
+}
+
+// rotateSecretPage asks how long the old secret is to live, if it can.
 func (p *portal) rotateSecretPage(v *visit) (view, error) {
 	e, err := p.store.GetEndpoint(v.Context(), v.Tenant, v.PathValue("id"))
 	return view{page: "rotate", title: "Rotate the secret of " + nameOf(e), nav: "endpoints", data: struct {
 		endpointRow
 
+		OldSigns bool
 		Overlaps any
-	}{endpointRow{Endpoint: e}, overlaps}}, err
+	}{endpointRow{Endpoint: e}, p.oldSigns(e), overlaps}}, err
 }
 
 func (p *portal) rotateSecretForm(v *visit) (view, error) {

@@ -141,7 +141,7 @@ var notices = map[string]string{
 	"enabled":  "The endpoint is enabled. It gets what happens from now on; what was on its way and was canceled can be replayed.",
 	"disabled": "The endpoint is disabled, and gets nothing until it is enabled.",
 	"deleted":  "The endpoint was deleted.",
-	"rotated":  "The endpoint has a new signing secret.",
+	"rotated":  "The endpoint has a new signing secret. Copy it into your server.",
 	"replayed": "The delivery is sent again.",
 	"canceled": "The replay was canceled. What it had sent again stays.",
 }

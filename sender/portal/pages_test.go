@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/outhook/outhook/sender"
+	"github.com/outhook/outhook/signing"
 	"github.com/outhook/outhook/store"
 )
 
@@ -232,6 +234,24 @@ func TestFormEdits(t *testing.T) {
 	}
 	page = s.page("too many", s.do(owner, http.MethodPost, "/endpoints", url.Values{"url": {"https://d.example"}}), http.StatusUnprocessableEntity)
 	contains(t, "too many", page, "There are as many endpoints as there may be")
+}
+
+// TestRotateWithOneSignature promises no time to change over where there is none.
+func TestRotateWithOneSignature(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, func(cfg *Config) {
+		cfg.Sender.Profiles["calm"] = sender.Profile{Signing: signing.SHA256("X-Signature")}
+	})
+	at := "/endpoints/" + s.add(url.Values{"profile": {"calm"}}).ID
+	page := s.get(owner, at+"/rotate", 200)
+	contains(t, "rotate", page, "room for one signature", `name="overlap" value="0s"`)
+	lacks(t, "rotate", page, "The old secret signs", "24 hours")
+	rotated := s.send(owner, http.MethodPost, mount+"/api/v1"+at+"/rotate-secret", strings.NewReader(`{"overlap":"24h"}`), "application/json").Body.String()
+	contains(t, "the API", rotated, `"secret":`)
+	lacks(t, "the API", rotated, "old_secrets_until")
+	lacks(t, "the page", s.get(owner, at, 200), "signs as well")
+	reveal := s.page("reveal", s.do(owner, http.MethodPost, at+"/secret", nil), 200)
+	contains(t, "reveal", reveal, "Old. It signs no longer.")
 }
 
 // TestDescriptionThatTurns is shown as what it is, and edited as it was typed.
