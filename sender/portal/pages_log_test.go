@@ -270,6 +270,10 @@ func TestDeliveryPages(t *testing.T) {
 	s.post(owner, "/endpoints/"+e.ID+"/disable", nil)
 	contains(t, "a disabled endpoint", s.page("replay", s.do(owner, http.MethodPost, "/deliveries/dlv_succeeded/replay", nil), 409), "enable it first")
 	lacks(t, "a disabled endpoint", s.get(owner, "/deliveries/dlv_succeeded", 200), ">Replay<")
+	for trigger, want := range map[store.Trigger]func(*testing.T, string, string, ...string){store.TriggerSchedule: contains, store.TriggerTest: lacks} {
+		d := s.deliver("of_"+string(trigger), e.ID, func(d *store.Delivery, _ *store.Event) { d.State, d.Trigger = store.Failed, trigger })
+		want(t, string(trigger), s.get(owner, "/deliveries/"+d.ID, 200), "enable it to replay")
+	}
 }
 
 func TestReplayPages(t *testing.T) {
