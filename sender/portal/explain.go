@@ -18,7 +18,7 @@ func explain(class store.ErrorClass, status int) string {
 	case store.ErrorConnect:
 		return "No connection could be made. Check that the server is running and that its firewall lets requests from outside in."
 	case store.ErrorTLS:
-		return "No secure connection could be made. Check that the certificate has not expired, is for this host name, and comes with its whole chain."
+		return "No secure connection could be made. Check that the server speaks TLS on this port, and that its certificate has not expired, is for this host name, and comes with its whole chain."
 	case store.ErrorTimeout:
 		return "No whole answer came in time. Answer as soon as the request has arrived, and do the work afterwards."
 	case store.ErrorBlocked:
