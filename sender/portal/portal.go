@@ -104,7 +104,7 @@ func New(cfg Config) (http.Handler, error) {
 	s, err := sender.New(cfg.Sender)
 	var faults []error
 	if err != nil {
-		faults = append(faults, err)
+		faults = append(faults, fmt.Errorf("Config.Sender: %w", err))
 	}
 	if cfg.Authorize == nil {
 		faults = append(faults, &sender.FieldError{
