@@ -57,7 +57,7 @@ func (c Config) validateURL(f *faults, raw string) {
 		f.add(field, fmt.Sprintf("has the scheme %q", u.Scheme), "an https URL (Config.UnsafeAllowHTTP permits http)")
 	}
 	if u.User != nil {
-		f.add(field, "has a user name", "without one: put credentials into Headers[Authorization]")
+		f.add(field, "has a user name", "without one: put credentials into the header Authorization")
 	}
 	if strings.Contains(u.RawQuery, " ") {
 		f.add(field, "has a space in its query", "with %20 instead: it is sent as it is, and would end the target of the request")

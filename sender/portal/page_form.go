@@ -153,15 +153,24 @@ func (f endpointForm) Marked() bool {
 	return len(f.Problems) > 1 || len(f.Problems) == 1 && !general
 }
 
+// formNames are what sentences call the fields.
+var formNames = map[string]string{
+	"url": "URL", "description": "Description", "event_types": "Event type", "profile": "Profile", "headers": "Headers",
+	"timeout": "Timeout", "rate_limit": "Rate", "rate_limit.per_second": "Requests a second", "rate_limit.burst": "Requests at once",
+	"secret": "Secret",
+}
+
 // sentence is what is wrong with a field, for people.
 func sentence(p fieldProblem) string {
 	if p.Field == "" {
 		return p.Problem
 	}
-	if p.Field == "url" {
-		return "URL " + p.Problem + "."
+	field, index, indexed := strings.Cut(p.Field, "[")
+	name := formNames[field]
+	if indexed && field == "headers" {
+		name = "Header " + strings.TrimSuffix(index, "]")
 	}
-	return strings.ToUpper(p.Field[:1]) + strings.ReplaceAll(p.Field[1:], "_", " ") + " " + p.Problem + "."
+	return name + " " + p.Problem + "."
 }
 
 // formOf is the form of an endpoint as it is.
@@ -272,13 +281,13 @@ func (f endpointForm) apply(e store.Endpoint) (store.Endpoint, []fieldProblem) {
 	if f.Scope == "some" {
 		e.EventTypes = f.chosen()
 		if len(e.EventTypes) == 0 {
-			wrong("event_types", "have none picked: pick at least one, or all")
+			wrong("event_types", "must be picked: at least one, or all")
 		}
 	}
 	seconds, ok := number(f.Timeout, 3600)
 	e.Timeout = time.Duration(seconds * float64(time.Second)).Truncate(time.Millisecond)
-	if !ok || seconds > 0 && e.Timeout == 0 { // 0 is the usual one, and was not meant
-		wrong("timeout", "must be a number of seconds")
+	if !ok || f.Timeout != "" && e.Timeout == 0 { // 0 is the usual one, and was not meant
+		wrong("timeout", "must be a number of seconds, from 0.1 to 60")
 	}
 	if e.RateLimit.PerSecond, ok = number(f.PerSecond, math.MaxFloat64); !ok {
 		wrong("rate_limit", "must be a number of requests a second")

@@ -134,9 +134,10 @@ func fieldProblems(err error) ([]fieldProblem, bool) {
 		if indexed && name != "secret" { // the API has one
 			name += "[" + index
 		}
-		// What an operator could set is nothing to a client.
+		// What an operator could set is nothing to a client, nor are names of packages.
 		bound := configHint.ReplaceAllString(e.Bound, "")
-		problems = append(problems, fieldProblem{name, e.Problem + ", must be " + bound})
+		problem := strings.Replace(e.Problem, "(signing: ", "(", 1)
+		problems = append(problems, fieldProblem{name, problem + ", must be " + bound})
 	}
 	return problems, len(problems) > 0
 }
