@@ -48,10 +48,13 @@ type newReplayJSON struct {
 // maxID is how long an id is at most.
 const maxID = 128
 
+// isID reports whether text may be an id, or is empty.
+func isID(text string) bool { return len(text) <= maxID && !strings.ContainsFunc(text, unprintable) }
+
 // check reports what sender would, in the words of the API.
 func (in newReplayJSON) check() error {
 	var problems []fieldProblem
-	if len(in.EndpointID) > maxID || strings.ContainsFunc(in.EndpointID, unprintable) {
+	if !isID(in.EndpointID) {
 		problems = append(problems, fieldProblem{"endpoint_id", "is no id"})
 	}
 	for i, state := range in.States {

@@ -157,7 +157,7 @@ func readTime(text, field string, problems *[]fieldProblem) time.Time {
 		return time.Time{}
 	}
 	for _, layout := range []string{"2006-01-02T15:04", "2006-01-02T15:04:05", time.RFC3339} {
-		if t, err := time.Parse(layout, text); err == nil {
+		if t, err := time.Parse(layout, text); err == nil && ordinary(t) {
 			return t.UTC()
 		}
 	}

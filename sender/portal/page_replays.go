@@ -133,8 +133,8 @@ func (p *portal) readReplay(v *visit, value func(string) string) (replayForm, se
 	if len(filter.States) == 0 {
 		f.Problems = append(f.Problems, fieldProblem{"status", "must be failed, canceled or both"})
 	}
-	if strings.ContainsFunc(f.Endpoint, unprintable) {
-		f.Problems = append(f.Problems, fieldProblem{"endpoint", "has characters that nothing has"})
+	if !isID(f.Endpoint) {
+		f.Problems = append(f.Problems, fieldProblem{"endpoint", "is no id"})
 	}
 	filter.Since = readTime(f.Since, "from", &f.Problems)
 	filter.Until = readTime(f.Until, "to", &f.Problems)

@@ -293,7 +293,7 @@ func TestReplayPages(t *testing.T) {
 		contains(t, query, s.get(owner, "/replays/new?"+query, 200), want)
 	}
 	for query, want := range map[string]string{
-		"event=": "must be failed, canceled or both", "failed=1&since=x": "from must be a time", "failed=1&event=a..b": "event_type is", "failed=1&endpoint=%00": "endpoint has characters",
+		"event=": "must be failed, canceled or both", "failed=1&since=x": "from must be a time", "failed=1&event=a..b": "event_type is", "failed=1&endpoint=%00": "endpoint is no id",
 		"failed=1&since=2026-01-02T00:00&until=2026-01-01T00:00": "until is",
 	} {
 		contains(t, query, s.get(owner, "/replays/new?"+query, 400), want)
