@@ -83,6 +83,8 @@ func (p *portal) apiStartReplay(v *visit) (reply, error) {
 	if err := in.check(); err != nil {
 		return reply{}, err
 	}
+	slices.Sort(in.States)
+	in.States = slices.Compact(in.States) // they are kept
 	started, err := sender.StartReplay(v.Context(), p.cfg.Sender, sender.ReplayFilter{
 		Tenant: v.Tenant, EndpointID: in.EndpointID, EventType: in.EventType,
 		States: in.States, Since: in.Since.Time, Until: in.Until.Time,

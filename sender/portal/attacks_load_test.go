@@ -2,7 +2,9 @@ package portal
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -31,5 +33,28 @@ func TestAttackReplaysThatAreKept(t *testing.T) {
 	page, err := s.mem.ListReplays(t.Context(), store.ReplayFilter{Tenant: "alice"})
 	if err != nil || len(page.Items) != 0 {
 		t.Errorf("%d replays were started, %v", len(page.Items), err)
+	}
+}
+
+// The attacker names one state so often that it takes the Store long to compare it
+// with each delivery, and room to keep it.
+func TestAttackManyStates(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	alice := s.plainly("alice")
+	who := asker{tenant: "alice", may: All}
+	body := `{"endpoint_id":"` + alice.endpoint + `","states":["failed"` + strings.Repeat(`,"canceled","failed"`, 10_000) + `]}`
+	w := s.send(who, http.MethodPost, mount+"/api/v1/replays", strings.NewReader(body), "application/json")
+	if w.Code != http.StatusAccepted || w.Body.Len() > 1000 {
+		t.Errorf("%d with %d bytes: %.300s", w.Code, w.Body.Len(), w.Body)
+	}
+	page, err := s.mem.ListReplays(t.Context(), store.ReplayFilter{Tenant: "alice", Limit: 1})
+	if want := []store.DeliveryState{store.Canceled, store.Failed}; err != nil || !slices.Equal(page.Items[0].States, want) {
+		t.Errorf("%d states are kept, %v", len(page.Items[0].States), err)
+	}
+	r := httptest.NewRequest(http.MethodGet, "/?only="+strings.Repeat("failed,pending,", 10_000)+"failed", nil)
+	q := parseQuery(r, "only")
+	if states := q.states("only"); len(states) != 2 || q.err() != nil {
+		t.Errorf("%d states are asked for, %v", len(states), q.err())
 	}
 }

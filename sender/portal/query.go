@@ -89,7 +89,8 @@ func (q *query) limit() int {
 	return n
 }
 
-// states reads states separated by commas.
+// states reads states separated by commas. One that is there more than once is none
+// more: a Store compares each with every delivery.
 func (q *query) states(name string) []store.DeliveryState {
 	text := q.values.Get(name)
 	if text == "" {
@@ -102,7 +103,9 @@ func (q *query) states(name string) []store.DeliveryState {
 			q.add(name, fmt.Sprintf("has %q, must be of %s", word, statesBound))
 			return nil
 		}
-		states = append(states, state)
+		if !slices.Contains(states, state) {
+			states = append(states, state)
+		}
 	}
 	return states
 }
