@@ -176,7 +176,7 @@ func (c Config) validateEndpoint(e store.Endpoint) error {
 	f.check(validText(e.DisabledReason), "Endpoint.DisabledReason", fmt.Sprintf("%d bytes", len(e.DisabledReason)), textBound)
 	f.check(len(e.EventTypes) <= maxEventTypes, "Endpoint.EventTypes",
 		fmt.Sprintf("%d patterns", len(e.EventTypes)), fmt.Sprintf("at most %d", maxEventTypes))
-	for i, pattern := range e.EventTypes {
+	for i, pattern := range e.EventTypes[:min(len(e.EventTypes), maxEventTypes)] { // as many faults are enough
 		f.check(validPattern(pattern), fmt.Sprintf("Endpoint.EventTypes[%d]", i), fmt.Sprintf("%q", pattern),
 			"an event type, a category such as \"review.*\", or \"*\"")
 	}
@@ -223,7 +223,8 @@ func validateHeaders(f *faults, header http.Header, reserved func(name string) b
 	}
 	f.check(values <= maxHeaders, "Endpoint.Headers", fmt.Sprintf("%d headers", values),
 		fmt.Sprintf("at most %d", maxHeaders))
-	for _, name := range slices.Sorted(maps.Keys(header)) {
+	names := slices.Sorted(maps.Keys(header))
+	for _, name := range names[:min(len(names), maxHeaders)] {
 		field := fmt.Sprintf("Endpoint.Headers[%s]", clean(name, maxHeaderName))
 		switch {
 		case !validHeaderName(name):

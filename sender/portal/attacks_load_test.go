@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -56,5 +57,37 @@ func TestAttackManyStates(t *testing.T) {
 	q := parseQuery(r, "only")
 	if states := q.states("only"); len(states) != 2 || q.err() != nil {
 		t.Errorf("%d states are asked for, %v", len(states), q.err())
+	}
+}
+
+// The attacker sends what is wrong all over, to be told so at many times the length.
+func TestAttackManyProblems(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	who := asker{tenant: "alice", may: All}
+	var headers, fields, members strings.Builder
+	for i := range 20_000 {
+		fmt.Fprintf(&headers, `,"@%x":""`, i)
+		fmt.Fprintf(&members, `,"%x":1`, i)
+	}
+	for i := range 4990 {
+		fmt.Fprintf(&fields, "&header_name=@%x&header_value=x", i)
+	}
+	for name, c := range map[string]struct{ target, body, contentType string }{
+		"patterns in a form": {"/endpoints", "url=https://a.example&scope=some&patterns=" + strings.Repeat("'+", 130_000), "application/x-www-form-urlencoded"},
+		"headers in a form":  {"/endpoints", "url=https://a.example" + fields.String(), "application/x-www-form-urlencoded"},
+		"patterns":           {"/api/v1/endpoints", `{"url":"https://a.example","event_types":[""` + strings.Repeat(`,""`, 80_000) + `]}`, "application/json"},
+		"headers":            {"/api/v1/endpoints", `{"url":"https://a.example","headers":{"a":"b"` + headers.String() + `}}`, "application/json"},
+		"states":             {"/api/v1/replays", `{"states":[""` + strings.Repeat(`,""`, 80_000) + `]}`, "application/json"},
+		"members":            {"/api/v1/replays", `{"a":1` + members.String() + `}`, "application/json"},
+	} {
+		w := s.send(who, http.MethodPost, mount+c.target, strings.NewReader(c.body), c.contentType)
+		most := 64 << 10
+		if c.target == "/endpoints" {
+			most = 3 << 20 // the form is shown again as it was filled in
+		}
+		if w.Code != http.StatusBadRequest && w.Code != http.StatusUnprocessableEntity || w.Body.Len() > most {
+			t.Errorf("%s: %d with %d bytes, want at most %d", name, w.Code, w.Body.Len(), most)
+		}
 	}
 }

@@ -46,7 +46,12 @@ func newProblem(status int, detail string) *problem {
 	return &problem{Type: typeNone, Title: http.StatusText(status), Status: status, Detail: detail}
 }
 
+// maxProblems is how many problems an answer names: of 256 KB that are wrong all
+// over it would be many times as long.
+const maxProblems = 200
+
 func invalid(fields ...fieldProblem) *problem {
+	fields = fields[:min(len(fields), maxProblems)]
 	return &problem{
 		Type: typeInvalid, Title: "The request is invalid", Status: http.StatusBadRequest,
 		Detail: "Nothing was done. Each of the errors names a field.", Errors: fields,
