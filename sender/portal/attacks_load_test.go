@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/outhook/outhook/store"
 )
@@ -88,6 +89,39 @@ func TestAttackManyProblems(t *testing.T) {
 		}
 		if w.Code != http.StatusBadRequest && w.Code != http.StatusUnprocessableEntity || w.Body.Len() > most {
 			t.Errorf("%s: %d with %d bytes, want at most %d", name, w.Code, w.Body.Len(), most)
+		}
+	}
+}
+
+// The attacker causes an event that takes much room in each attempt's curl command, has
+// it replayed, and looks at the delivery again and again.
+func TestAttackManyCommands(t *testing.T) {
+	t.Parallel()
+	for payload, commands := range map[string]int{
+		`{}`:                                    attemptsPerPage,
+		`"` + strings.Repeat("'", 65_000) + `"`: 1,
+		strings.Repeat("\x01", 65_000):          1,
+	} {
+		s := newStage(t)
+		at := time.Now().UTC().Add(-time.Hour)
+		d := store.Delivery{ID: "dlv_1", Tenant: "alice", EventID: "evt_1", EndpointID: "ep_1", EventType: "order.created", State: store.Failed, CreatedAt: at}
+		event := store.Event{ID: d.EventID, Tenant: d.Tenant, Type: d.EventType, Payload: []byte(payload), CreatedAt: at}
+		if err := s.mem.CreateEvent(t.Context(), event, []store.Delivery{d}); err != nil {
+			t.Fatal(err)
+		}
+		for i := range attemptsPerPage {
+			d.Version = int64(i + 1)
+			err := s.mem.UpdateDelivery(t.Context(), d, &store.Attempt{
+				ID: fmt.Sprint("atm_", i), DeliveryID: d.ID, Tenant: d.Tenant, EventID: d.EventID, EndpointID: d.EndpointID, EventType: d.EventType,
+				Round: 1, Number: i + 1, StartedAt: at, EndedAt: at, URL: "https://a.example/hook", Status: http.StatusInternalServerError,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		page := s.get(asker{tenant: "alice", may: View}, "/deliveries/"+d.ID, http.StatusOK)
+		if found := strings.Count(page, "curl -i"); found != commands || len(page) > 2<<20 {
+			t.Errorf("%.10q: %d commands in %d bytes, want %d", payload, found, len(page), commands)
 		}
 	}
 }

@@ -219,6 +219,10 @@ func (p *portal) deliveriesPage(v *visit) (view, error) {
 // many.
 const attemptsPerPage = 20
 
+// maxCommands is from where on a page has no more curl commands: each has the whole
+// payload, and 65,000 apostrophes are a megabyte of markup.
+const maxCommands = 128 << 10
+
 // attemptView is an attempt in the timeline.
 type attemptView struct {
 	store.Attempt
@@ -334,8 +338,14 @@ func (p *portal) deliveryPage(v *visit) (view, error) {
 	if d.State != store.Succeeded {
 		shown.Explanation = explain(d.LastErrorClass, d.LastStatus)
 	}
+	room := maxCommands
 	for _, a := range page.Items {
-		shown.Attempts = append(shown.Attempts, showAttemptOf(a, event))
+		if room <= 0 {
+			event.Payload = nil // there is no command without it
+		}
+		attempt := showAttemptOf(a, event)
+		room -= len(attempt.Curl)
+		shown.Attempts = append(shown.Attempts, attempt)
 	}
 	return view{page: "delivery", title: d.EventType + " to " + shown.Endpoint, nav: "deliveries", data: shown}, nil
 }
