@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -123,5 +124,35 @@ func TestAttackManyCommands(t *testing.T) {
 		if found := strings.Count(page, "curl -i"); found != commands || len(page) > 2<<20 {
 			t.Errorf("%.10q: %d commands in %d bytes, want %d", payload, found, len(page), commands)
 		}
+	}
+}
+
+// waitingStore computes statistics until nobody waits for them, which is soon.
+type waitingStore struct {
+	store.Store
+	leave func()
+}
+
+func (s waitingStore) Stats(ctx context.Context, _ store.StatsFilter) ([]store.StatsBucket, error) {
+	s.leave()
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+// The attacker loads a page and goes away, again and again, to fill the log.
+func TestAttackGivenUpStatistics(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	alice := s.plainly("alice")
+	for _, target := range []string{"/", "/endpoints/" + alice.endpoint} {
+		ctx, cancel := context.WithCancel(t.Context())
+		s.portal.store = waitingStore{s.mem, cancel}
+		r := httptest.NewRequestWithContext(ctx, http.MethodGet, mount+target, nil)
+		r.Header.Set("X-Who", "alice")
+		r.Header.Set("X-Rights", "15")
+		s.handler.ServeHTTP(httptest.NewRecorder(), r)
+	}
+	if log := s.log.String(); log != "" {
+		t.Errorf("logged: %s", log)
 	}
 }

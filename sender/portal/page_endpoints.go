@@ -136,6 +136,9 @@ func (p *portal) count(ctx context.Context, tenant, endpointID string, length, b
 	buckets, err := store.Stats(ctx, p.store, store.StatsFilter{
 		Tenant: tenant, EndpointID: endpointID, Since: until.Add(-length), Until: until, Bucket: bucket,
 	})
+	if errors.Is(ctx.Err(), context.Canceled) { // nobody is there to see the page
+		return nil
+	}
 	if err != nil {
 		p.log.WarnContext(ctx, "Portal: A page is shown without statistics", "endpoint", endpointID, "error", err)
 		return nil
