@@ -85,12 +85,24 @@ func (p *portal) apiStartReplay(v *visit) (reply, error) {
 	}
 	slices.Sort(in.States)
 	in.States = slices.Compact(in.States) // they are kept
-	started, err := sender.StartReplay(v.Context(), p.cfg.Sender, sender.ReplayFilter{
+	started, err := p.startReplay(v, sender.ReplayFilter{
 		Tenant: v.Tenant, EndpointID: in.EndpointID, EventType: in.EventType,
 		States: in.States, Since: in.Since.Time, Until: in.Until.Time,
 	})
 	return reply{http.StatusAccepted, showReplay(started)}, err
 }
+
+// startReplay starts a bulk replay, one of a tenant at a time in this process: it counts
+// for up to ten seconds, and until it has, nobody knows that there is one more.
+func (p *portal) startReplay(v *visit, f sender.ReplayFilter) (store.Replay, error) {
+	if !p.starts.begin(v.Tenant, 1) {
+		return store.Replay{}, errStarting
+	}
+	defer p.starts.end(v.Tenant)
+	return sender.StartReplay(v.Context(), p.cfg.Sender, f)
+}
+
+var errStarting = conflict(typeTooMany, errTooManyReplays.Title, "Another one is being started. Nothing was done: try again when it has.")
 
 // maxPreview is where a preview stops counting.
 const maxPreview = 10_000

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -154,5 +155,61 @@ func TestAttackGivenUpStatistics(t *testing.T) {
 	}
 	if log := s.log.String(); log != "" {
 		t.Errorf("logged: %s", log)
+	}
+}
+
+// countingStore counts deliveries for as long as a test wants.
+type countingStore struct {
+	store.Store
+	store.ReplayStore
+	counting chan<- struct{}
+	counted  <-chan struct{}
+}
+
+func (s countingStore) CountDeliveries(context.Context, store.DeliveryFilter, int) (int, error) {
+	s.counting <- struct{}{}
+	<-s.counted
+	return 1, nil
+}
+
+// The attacker starts replays all at the same time, so that none of them sees how many
+// there are, and each counts a million deliveries.
+func TestAttackReplaysAtOnce(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	const many = 20
+	counting, counted := make(chan struct{}, many), make(chan struct{})
+	release := sync.OnceFunc(func() { close(counted) })
+	t.Cleanup(release)
+	s.portal.cfg.Sender.Store = countingStore{s.mem, s.mem, counting, counted}
+	start := func(tenant string) int {
+		body := strings.NewReader(`{"since":"2026-01-01T00:00:00Z"}`)
+		return s.send(asker{tenant: tenant, may: All}, http.MethodPost, mount+"/api/v1/replays", body, "application/json").Code
+	}
+	statuses := make(chan int, many)
+	for range many {
+		go func() { statuses <- start("alice") }()
+	}
+	<-counting
+	for range many - 1 {
+		select {
+		case status := <-statuses:
+			if status != http.StatusConflict {
+				t.Errorf("one that is started beside another: %d", status)
+			}
+		case <-counting:
+			t.Fatal("two are started at once")
+		}
+	}
+	go func() { statuses <- start("bob") }()
+	<-counting // and is not held up
+	release()
+	for range 2 {
+		if status := <-statuses; status != http.StatusAccepted {
+			t.Errorf("one that is started: %d", status)
+		}
+	}
+	if status := start("alice"); status != http.StatusAccepted {
+		t.Errorf("the next one: %d", status)
 	}
 }

@@ -188,7 +188,7 @@ func (p *portal) startReplayForm(v *visit) (view, error) {
 	if len(f.Problems) > 0 {
 		return view{page: "replaynew", title: "Replay deliveries", nav: "replays", status: http.StatusUnprocessableEntity, data: f}, nil
 	}
-	r, err := sender.StartReplay(v.Context(), p.cfg.Sender, filter)
+	r, err := p.startReplay(v, filter)
 	return view{goTo: "replays/" + pathOf(r.ID)}, err
 }
 

@@ -15,17 +15,18 @@ import (
 // others, nor take up the host's connections.
 const maxTests = 4
 
-// tests counts what is under way.
-type tests struct {
+// underWay counts what is under way.
+type underWay struct {
 	mu      sync.Mutex
 	running map[string]int // by tenant
 }
 
-// begin reports whether the tenant may have one more. Whoever began ends.
-func (t *tests) begin(tenant string) bool {
+// begin reports whether the tenant, who may have so many at most, may have one more.
+// Whoever began ends.
+func (t *underWay) begin(tenant string, most int) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.running[tenant] >= maxTests {
+	if t.running[tenant] >= most {
 		return false
 	}
 	if t.running == nil {
@@ -35,7 +36,7 @@ func (t *tests) begin(tenant string) bool {
 	return true
 }
 
-func (t *tests) end(tenant string) {
+func (t *underWay) end(tenant string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.running[tenant]--; t.running[tenant] == 0 {
@@ -51,7 +52,7 @@ func (p *portal) ping(v *visit, endpointID, eventType string) (store.Attempt, er
 			return store.Attempt{}, invalid(fieldProblem{"event_type", fmt.Sprintf("is %q, must be one of the event types", eventType)})
 		}
 	}
-	if !p.tests.begin(v.Tenant) {
+	if !p.tests.begin(v.Tenant, maxTests) {
 		return store.Attempt{}, errTooManyTests
 	}
 	defer p.tests.end(v.Tenant)

@@ -146,5 +146,6 @@ type portal struct {
 	look   look
 	log    *slog.Logger
 	mux    *http.ServeMux
-	tests  tests
+	tests  underWay
+	starts underWay // of bulk replays
 }
