@@ -2,10 +2,13 @@ package portal
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -211,5 +214,51 @@ func TestAttackReplaysAtOnce(t *testing.T) {
 	}
 	if status := start("alice"); status != http.StatusAccepted {
 		t.Errorf("the next one: %d", status)
+	}
+}
+
+// The attacker begins a body and never ends it, on a server that has no timeouts, again
+// and again.
+func TestAttackSlowBody(t *testing.T) {
+	t.Parallel()
+	for _, protocol := range []string{"HTTP/1.1", "HTTP/2.0"} {
+		t.Run(protocol, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t)
+			read := make(chan error, 1)
+			authorized := s.portal.authorized(View, 50*time.Millisecond, func(w http.ResponseWriter, v *visit) {
+				_, err := io.Copy(io.Discard, v.Body)
+				read <- err
+				w.WriteHeader(http.StatusNoContent)
+			})
+			server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				authorized.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), askedKey{}, r)))
+			}))
+			server.EnableHTTP2 = protocol == "HTTP/2.0"
+			server.StartTLS()
+			t.Cleanup(server.Close)
+			body, endless := io.Pipe()
+			go func() { _, _ = endless.Write([]byte("url=")) }()
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL, body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header.Set("X-Who", "alice")
+			r.Header.Set("X-Rights", "15")
+			go func() {
+				if answer, err := server.Client().Do(r); err == nil {
+					_ = answer.Body.Close()
+				}
+			}()
+			select {
+			case err := <-read:
+				if !errors.Is(err, os.ErrDeadlineExceeded) {
+					t.Errorf("the body was read: %v", err)
+				}
+			case <-time.After(10 * time.Second):
+				t.Error("the body is still read")
+			}
+			_ = endless.Close()
+		})
 	}
 }

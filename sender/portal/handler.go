@@ -128,6 +128,10 @@ func (p *portal) authorized(needs Permission, timeout time.Duration, h func(http
 		}
 		ctx, cancel := context.WithTimeout(r.Context(), timeout)
 		defer cancel()
+		// A read of the body does not end with ctx. It ends after it: net/http takes a
+		// connection that cannot be read for a client that has gone. Some middleware hides
+		// the connection; then it is left to the server's ReadTimeout.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(timeout + time.Second))
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		h(w, &visit{Request: r.WithContext(ctx), Access: access, Root: rootOf(r.URL)})
 	})
