@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -194,6 +195,29 @@ func TestAttackMarkupInConfig(t *testing.T) {
 		cfg.Theme = Theme{Accent: text, Scheme: text, Logo: []byte("no picture")}
 		if _, err := New(cfg); err == nil {
 			t.Errorf("New takes the colour %q", text)
+		}
+	}
+}
+
+// The attacker turns the text of what all see of an endpoint around, or hides a part of
+// it from a terminal that it is copied to. Only inputs have it as it is.
+func TestAttackTurnedText(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	who := asker{tenant: "alice", name: "ali\u202ece", may: All}
+	const turned = "order\u202egpj.\u2066exe\x1b[8m"
+	for _, form := range []url.Values{
+		{"url": {"https://a.example/hook"}, "description": {turned + "\n" + turned}},
+		{"url": {"https://a.example/\u202egpj.exe"}},
+	} {
+		location := s.post(who, "/endpoints", form)
+		page, _, _ := strings.Cut(strings.TrimPrefix(location, "."), "?")
+		for _, target := range []string{"/", page, page + "/edit", page + "/delete", page + "/rotate", "/deliveries?endpoint=x%E2%80%AEy", "/replays"} {
+			body := s.get(who, target, http.StatusOK)
+			body = regexp.MustCompile(`(?s)<textarea.*?</textarea>| value="[^"]*"`).ReplaceAllString(body, "")
+			if i := strings.IndexAny(body, "\u202e\u2066\x1b"); i >= 0 {
+				t.Errorf("%s has %q", target, body[max(i-80, 0):min(i+20, len(body))])
+			}
 		}
 	}
 }

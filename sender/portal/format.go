@@ -23,7 +23,7 @@ var functions = template.FuncMap{
 	"due":       due,
 	"percent":   percent,
 	"span":      span,
-	"redactURL": store.RedactURL,
+	"redactURL": redactURL,
 	"stateName": stateName,
 	"status":    statusText,
 	"visible":   visible,
@@ -36,6 +36,9 @@ const (
 	isoTime  = "2006-01-02T15:04:05.000Z"
 	fullTime = "2 Jan 2006, 15:04:05 UTC"
 )
+
+// redactURL is a URL as everybody may see it.
+func redactURL(raw string) string { return visible(store.RedactURL(raw)) }
 
 // ago is a time as a distance from now, for lists. The script changes the exact
 // time that it is titled with to the reader's zone.

@@ -110,7 +110,7 @@ func (p *portal) endpointChoices(v *visit, chosen string) ([]endpointChoice, err
 		choices = append(choices, endpointChoice{e.ID, nameOf(e)})
 	}
 	if chosen != "" && !slices.ContainsFunc(choices, func(c endpointChoice) bool { return c.ID == chosen }) {
-		choices = append(choices, endpointChoice{chosen, chosen})
+		choices = append(choices, endpointChoice{chosen, visible(chosen)})
 	}
 	return choices, nil
 }

@@ -247,9 +247,9 @@ func (e endpointView) ActiveSecrets() []store.Secret {
 // nameOf is the beginning of an endpoint's description, or its URL without what
 // may be a credential.
 func nameOf(e store.Endpoint) string {
-	name, _, _ := strings.Cut(visible(strings.TrimSpace(e.Description)), "\n")
+	name, _, _ := strings.Cut(strings.TrimSpace(visible(e.Description)), "\n")
 	if name == "" {
-		return strings.TrimPrefix(store.RedactURL(e.URL), "https://")
+		return strings.TrimPrefix(redactURL(e.URL), "https://")
 	}
 	if runes := []rune(name); len(runes) > 80 {
 		return string(runes[:79]) + "…"
