@@ -99,14 +99,21 @@ func showHeader(h http.Header) http.Header {
 
 func millis(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
-// contentJSON is bytes that may be no text: JSON has no other strings.
+// contentJSON is bytes that may be no text: JSON has no other strings. A control
+// character has six letters there, so that base64 is shorter for what has many.
 type contentJSON struct {
 	Text   string `json:"text"`
 	Base64 bool   `json:"base64"` // text is base64 of the bytes
 }
 
 func encodeContent(body []byte) contentJSON {
-	if utf8.Valid(body) {
+	controls := 0
+	for _, b := range body {
+		if b < ' ' && b != '\t' && b != '\n' && b != '\r' {
+			controls++
+		}
+	}
+	if utf8.Valid(body) && controls <= len(body)/4 {
 		return contentJSON{Text: string(body)}
 	}
 	return contentJSON{Text: base64.StdEncoding.EncodeToString(body), Base64: true}

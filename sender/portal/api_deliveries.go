@@ -80,11 +80,21 @@ func (p *portal) apiGetDelivery(v *visit) (reply, error) {
 	return reply{http.StatusOK, shown}, nil
 }
 
+// maxBodies is how many bytes of answers are read from the Store at once.
+const maxBodies = 4 << 20
+
+// attemptsAtOnce is how many attempts those may be: all that can be asked for, unless
+// the host keeps more of each answer than it does by default.
+func (p *portal) attemptsAtOnce() int {
+	each := max(cmp.Or(p.cfg.Sender.MaxResponseBody, 16<<10), 1)
+	return min(maxBodies/each, maxLimit)
+}
+
 // apiListAttempts shows the attempts of a delivery, newest first: one that was
 // replayed many times has many.
 func (p *portal) apiListAttempts(v *visit, q *query) (reply, error) {
 	id := v.PathValue("id")
-	filter := store.AttemptFilter{Tenant: v.Tenant, DeliveryID: id, Limit: q.limit(), Cursor: q.text("cursor")}
+	filter := store.AttemptFilter{Tenant: v.Tenant, DeliveryID: id, Limit: min(q.limit(), p.attemptsAtOnce()), Cursor: q.text("cursor")}
 	if err := q.err(); err != nil {
 		return reply{}, err
 	}

@@ -2,6 +2,7 @@ package portal
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -98,6 +99,24 @@ func TestAttackManyProblems(t *testing.T) {
 	}
 }
 
+// attempted stores an event and its delivery, with as many attempts.
+func (s *stage) attempted(event store.Event, d store.Delivery, attempts int, a store.Attempt) {
+	s.t.Helper()
+	err := s.mem.CreateEvent(s.t.Context(), event, []store.Delivery{d})
+	for i := range attempts {
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		d.Version = int64(i + 1)
+		a.ID, a.DeliveryID, a.Tenant, a.EventID, a.EndpointID, a.EventType = fmt.Sprint("atm_", i), d.ID, d.Tenant, d.EventID, d.EndpointID, d.EventType
+		a.Round, a.Number, a.StartedAt, a.EndedAt = 1, i+1, d.CreatedAt, d.CreatedAt
+		err = s.mem.UpdateDelivery(s.t.Context(), d, &a)
+	}
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
 // The attacker causes an event that takes much room in each attempt's curl command, has
 // it replayed, and looks at the delivery again and again.
 func TestAttackManyCommands(t *testing.T) {
@@ -111,19 +130,7 @@ func TestAttackManyCommands(t *testing.T) {
 		at := time.Now().UTC().Add(-time.Hour)
 		d := store.Delivery{ID: "dlv_1", Tenant: "alice", EventID: "evt_1", EndpointID: "ep_1", EventType: "order.created", State: store.Failed, CreatedAt: at}
 		event := store.Event{ID: d.EventID, Tenant: d.Tenant, Type: d.EventType, Payload: []byte(payload), CreatedAt: at}
-		if err := s.mem.CreateEvent(t.Context(), event, []store.Delivery{d}); err != nil {
-			t.Fatal(err)
-		}
-		for i := range attemptsPerPage {
-			d.Version = int64(i + 1)
-			err := s.mem.UpdateDelivery(t.Context(), d, &store.Attempt{
-				ID: fmt.Sprint("atm_", i), DeliveryID: d.ID, Tenant: d.Tenant, EventID: d.EventID, EndpointID: d.EndpointID, EventType: d.EventType,
-				Round: 1, Number: i + 1, StartedAt: at, EndedAt: at, URL: "https://a.example/hook", Status: http.StatusInternalServerError,
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-		}
+		s.attempted(event, d, attemptsPerPage, store.Attempt{URL: "https://a.example/hook", Status: http.StatusInternalServerError})
 		page := s.get(asker{tenant: "alice", may: View}, "/deliveries/"+d.ID, http.StatusOK)
 		if found := strings.Count(page, "curl -i"); found != commands || len(page) > 2<<20 {
 			t.Errorf("%.10q: %d commands in %d bytes, want %d", payload, found, len(page), commands)
@@ -260,5 +267,44 @@ func TestAttackSlowBody(t *testing.T) {
 			}
 			_ = endless.Close()
 		})
+	}
+}
+
+// The attacker's server answers with what takes the most room, and the attacker asks for
+// as many attempts at once as there may be.
+func TestAttackLongAnswers(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		body     string
+		attempts int
+		keeps    int // Config.MaxResponseBody
+	}{
+		"control characters": {strings.Repeat("\x01", 16<<10), maxLimit, 0},
+		"quotes":             {strings.Repeat(`"`, 16<<10), maxLimit, 0},
+		"all that is kept":   {strings.Repeat(`x`, 1<<20), 20, 1 << 20},
+	} {
+		s := newStage(t, func(cfg *Config) { cfg.Sender.MaxResponseBody = c.keeps })
+		at := time.Now().UTC().Add(-time.Hour)
+		d := store.Delivery{ID: "dlv_1", Tenant: "alice", EventID: "evt_1", EndpointID: "ep_1", EventType: "order.created", State: store.Failed, CreatedAt: at}
+		event := store.Event{ID: d.EventID, Tenant: d.Tenant, Type: d.EventType, Payload: []byte(`{}`), CreatedAt: at}
+		s.attempted(event, d, c.attempts, store.Attempt{Status: http.StatusInternalServerError, ResponseBody: []byte(c.body)})
+		seen, cursor := 0, ""
+		for range c.attempts {
+			w := s.do(asker{tenant: "alice", may: View}, http.MethodGet, "/api/v1/deliveries/dlv_1/attempts?limit=250&cursor="+cursor, nil)
+			if w.Code != http.StatusOK || w.Body.Len() > 10<<20 {
+				t.Errorf("%s: %d with %d bytes", name, w.Code, w.Body.Len())
+			}
+			var page listJSON[attemptJSON]
+			if err := json.Unmarshal(w.Body.Bytes(), &page); err != nil {
+				t.Fatal(err)
+			}
+			seen += len(page.Items)
+			if cursor = page.NextCursor; cursor == "" {
+				break
+			}
+		}
+		if seen != c.attempts {
+			t.Errorf("%s: %d attempts are listed, want %d", name, seen, c.attempts)
+		}
 	}
 }

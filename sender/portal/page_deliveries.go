@@ -368,7 +368,7 @@ func (p *portal) payloadFile(v *visit) (view, error) {
 
 // responseFile is what was kept of an answer's body, byte for byte.
 func (p *portal) responseFile(v *visit) (view, error) {
-	filter := store.AttemptFilter{Tenant: v.Tenant, DeliveryID: v.PathValue("id")}
+	filter := store.AttemptFilter{Tenant: v.Tenant, DeliveryID: v.PathValue("id"), Limit: min(store.DefaultLimit, p.attemptsAtOnce())}
 	for a, err := range store.AllAttempts(v.Context(), p.store, filter) {
 		if err != nil {
 			return view{}, fmt.Errorf("attempts of delivery %q: %w", filter.DeliveryID, err)
