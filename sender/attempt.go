@@ -103,7 +103,8 @@ func (e *engine) exchange(ctx context.Context, transport http.RoundTripper, job 
 	}
 	res.Header = fewer(res.Header) // net/http holds on to res while its body is read
 	r.result.Status, r.result.Header = res.StatusCode, res.Header
-	r.attempt.Status, r.attempt.ResponseHeader = res.StatusCode, redactHeader(res.Header, secretsOf(*job.Endpoint)...)
+	secrets := secretsOf(*job.Endpoint)
+	r.attempt.Status, r.attempt.ResponseHeader = res.StatusCode, redactHeader(res.Header, secrets...)
 	if res.StatusCode == http.StatusSwitchingProtocols { // what follows is no body
 		return nil
 	}
@@ -111,7 +112,12 @@ func (e *engine) exchange(ctx context.Context, transport http.RoundTripper, job 
 	// net/http ends a read when the context ends; a transport of the host's may
 	// not.
 	defer context.AfterFunc(ctx, func() { _ = res.Body.Close() })()
-	r.attempt.ResponseBody, r.attempt.ResponseTruncated = readBody(res.Body, e.cfg.MaxResponseBody, cancel)
+	body, truncated := readBody(res.Body, e.cfg.MaxResponseBody, cancel)
+	kept := hideIn(body, truncated, secrets)
+	if len(kept) > len(body) { // "[redacted]" is longer than some
+		kept, truncated = kept[:len(body)], true
+	}
+	r.attempt.ResponseBody, r.attempt.ResponseTruncated = kept, truncated
 	return nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"runtime/metrics"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -91,6 +92,7 @@ var hostileHTTP1 = map[string]hostile{
 	"connection reset in the header":  {serve: begins(ok+"X: y\r\n", (*visit).reset), class: "reset"},
 	"credentials sent back":           {serve: echo, class: "protocol", text: "[redacted]"},
 	"credentials sent back as text":   {serve: echoHeader, status: 200},
+	"credentials sent back in a body": {serve: echoBody, status: 200, text: "[redacted]", cut: true},
 
 	// Answers before the answer (RFC 9110, 15.2).
 	"103 and then 200":        {serve: answers("HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + ok + "Content-Length: 0\r\n\r\n"), status: 200},
@@ -152,7 +154,10 @@ func bomb(size int) string {
 // mostLines is how many short lines of header net/http takes from a receiver.
 const mostLines = (16<<10 - 100) / len("a00:\r\n")
 
-const credential = "hunter2hunter2"
+const (
+	credential         = "hunter2hunter2"
+	shortestCredential = 8
+)
 
 // echo answers with the endpoint's credential where a status should be.
 func echo(v *visit) {
@@ -163,6 +168,13 @@ func echo(v *visit) {
 func echoHeader(v *visit) {
 	v.request()
 	v.say(ok + "X-Echo: you sent " + v.header.Get("Authorization") + "\r\nContent-Length: 0\r\n\r\n")
+}
+
+// echoBody fills all that is kept of a body with the credential.
+func echoBody(v *visit) {
+	v.request()
+	body := strings.Repeat(v.header.Get("Authorization")+"\n", 2000)
+	v.say(ok + "Content-Length: " + strconv.Itoa(len(body)) + "\r\n\r\n" + body)
 }
 
 // TestHostileAnswersAllocateLittle: an attempt at any of these receivers ends in
@@ -254,6 +266,9 @@ func checkStorable(t *testing.T, a store.Attempt) {
 	}
 	if !utf8.ValidString(text) || strings.ContainsAny(text, "\x00\x1b\x7f\n\r\u0085\u202e\u2028") {
 		t.Errorf("not fit to be shown: %q", text)
+	}
+	if bytes.Contains(a.ResponseBody, []byte(credential[:shortestCredential])) {
+		t.Errorf("the endpoint's credential is in the body, which ends with %q", a.ResponseBody[max(len(a.ResponseBody)-50, 0):])
 	}
 	if strings.Contains(text, credential) {
 		t.Errorf("the endpoint's credential is in %q", text)

@@ -1,6 +1,7 @@
 package sender
 
 import (
+	"bytes"
 	"maps"
 	"net/http"
 	"net/url"
@@ -87,6 +88,32 @@ func hide(text string, secrets ...string) string {
 		}
 	}
 	return text
+}
+
+// hideIn is hide for a body: receivers that are being set up answer with the request.
+// One that was cut may end in the middle of a secret.
+func hideIn(body []byte, truncated bool, secrets []string) []byte {
+	if truncated {
+		body = withoutTail(body, secrets)
+	}
+	for _, secret := range secrets {
+		if secret != "" && bytes.Contains(body, []byte(secret)) {
+			body = bytes.ReplaceAll(body, []byte(secret), []byte(redacted))
+		}
+	}
+	return body
+}
+
+// withoutTail returns body without the beginning of a secret that it ends with.
+func withoutTail(body []byte, secrets []string) []byte {
+	for _, secret := range secrets {
+		for n := min(len(secret)-1, len(body)); n >= shortestCredential; n-- {
+			if bytes.HasSuffix(body, []byte(secret[:n])) {
+				return body[:len(body)-n]
+			}
+		}
+	}
+	return body
 }
 
 // shortestCredential: a shorter value of an endpoint's header or query is too

@@ -331,8 +331,8 @@ type Attempt struct {
 	// ResponseHeader is the answer's header, with cookies redacted. It comes
 	// from a stranger, as do ResponseBody and Error.
 	ResponseHeader http.Header
-	// ResponseBody is the beginning of the answer's body, and
-	// ResponseTruncated reports whether there was more.
+	// ResponseBody is the beginning of the answer's body, with the endpoint's
+	// credentials redacted, and ResponseTruncated reports whether there was more.
 	ResponseBody      []byte
 	ResponseTruncated bool
 	// ErrorClass and Error say why the attempt failed; empty if it succeeded.
