@@ -60,7 +60,8 @@ func TestPortalOnDatabases(t *testing.T) {
 			"/deliveries?event='%20OR%201=1%20--&event_type=%F0%9F%92%A9":                            200,
 			"/replays/preview?since=0001-01-01T00:00:00Z&until=9999-12-31T23:59:59Z":                 200,
 			"/stats?since=1800-01-01T00:00:00Z&until=2000-01-01T00:00:00Z":                           200,
-			"/stats?since=9990-01-01T00:00:00Z&until=9999-12-31T23:59:59Z&bucket=2400h":              200,
+			"/stats?since=9990-01-01T00:00:00Z&until=9999-12-31T23:00:00Z&bucket=2400h":              200,
+			"/stats?since=9990-01-01T00:00:00Z&until=9999-12-31T23:59:59Z&bucket=2400h":              400, // no whole hour
 			"/endpoints/x';DROP%20TABLE%20outhook_endpoints;--":                                      404,
 			"/endpoints/%F0%9F%92%A9":                404,
 			"/replays/" + strings.Repeat("x", 5_000): 404,

@@ -69,6 +69,9 @@ func TestDeliveryLog(t *testing.T) {
 	if len(stats.Buckets) != 1 || stats.Buckets[0].Succeeded != 2 || stats.Buckets[0].Failed != 2 || stats.Buckets[0].P99 <= 0 {
 		t.Errorf("stats: %+v", stats)
 	}
+	if exact := call[statsJSON](t, f.apiClient, http.StatusOK, "GET", "/stats?since=2026-01-01T10:30:00Z&until=2026-01-01T16:30:00Z&bucket=10m", ""); len(exact.Buckets) != 36 {
+		t.Errorf("%d buckets of ten minutes in six hours", len(exact.Buckets))
+	}
 	if stats = call[statsJSON](t, f.apiClient, http.StatusOK, "GET", "/stats?bucket=1h", ""); len(stats.Buckets) != 24 {
 		t.Errorf("%d buckets of an hour, want 24", len(stats.Buckets))
 	}

@@ -34,7 +34,7 @@ func (p *portal) apiStats(v *visit, q *query) (reply, error) {
 		Since: q.time("since"), Until: q.time("until"), Bucket: q.duration("bucket"),
 	}
 	filter.Until = cmp.Or(filter.Until, endOfHour(time.Now())) // a Store sums up whole hours
-	filter.Since = cmp.Or(filter.Since, filter.Until.Add(-24*time.Hour))
+	filter.Since = cmp.Or(filter.Since, filter.Until.Add(-24*time.Hour).Truncate(time.Hour))
 	checkRange(q, filter)
 	if err := q.err(); err != nil {
 		return reply{}, err
@@ -47,7 +47,13 @@ func (p *portal) apiStats(v *visit, q *query) (reply, error) {
 	return reply{http.StatusOK, answer}, err
 }
 
-// checkRange reports what store.Stats would, by the names of the parameters.
+// exactRange is how long a time may be of which statistics are counted by the attempt,
+// and not by whole hours, of which a Store has sums: a month of a large tenant's would
+// take its database seconds.
+const exactRange = 6 * time.Hour
+
+// checkRange reports what store.Stats would, by the names of the parameters, and what
+// would cost too much.
 func checkRange(q *query, f store.StatsFilter) {
 	span := f.Until.Sub(f.Since)
 	switch {
@@ -58,5 +64,15 @@ func checkRange(q *query, f store.StatsFilter) {
 		q.add("since", "must be less than 292 years before until")
 	case f.Bucket > 0 && (span-1)/f.Bucket >= store.MaxStatsBuckets:
 		q.add("bucket", fmt.Sprintf("makes more than %d buckets of the time between since and until", store.MaxStatsBuckets))
+	case span > exactRange:
+		q.wholeHours("since", f.Since.Equal(f.Since.Truncate(time.Hour)))
+		q.wholeHours("until", f.Until.Equal(f.Until.Truncate(time.Hour)))
+		q.wholeHours("bucket", f.Bucket%time.Hour == 0)
+	}
+}
+
+func (q *query) wholeHours(name string, are bool) {
+	if !are {
+		q.add(name, "must be of whole hours (UTC), because since and until are more than 6 hours apart")
 	}
 }
