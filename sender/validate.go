@@ -25,6 +25,7 @@ const (
 	maxHeaders     = 50
 	maxHeaderName  = 256
 	maxHeaderValue = 4096
+	maxHeaderBytes = 16 << 10 // names and values: few servers take more, and each list of endpoints reads them
 	maxSecrets     = 10
 	maxText        = 1024
 )
@@ -217,12 +218,18 @@ func (p Profile) validateSecrets(f *faults, secrets []store.Secret) {
 }
 
 func validateHeaders(f *faults, header http.Header, reserved func(name string) bool) {
-	values := 0
-	for _, of := range header {
+	values, size := 0, 0
+	for name, of := range header {
 		values += len(of)
+		size += len(name)
+		for _, value := range of {
+			size += len(value)
+		}
 	}
 	f.check(values <= maxHeaders, "Endpoint.Headers", fmt.Sprintf("%d headers", values),
 		fmt.Sprintf("at most %d", maxHeaders))
+	f.check(size <= maxHeaderBytes, "Endpoint.Headers", fmt.Sprintf("%d bytes of names and values", size),
+		fmt.Sprintf("at most %d", maxHeaderBytes))
 	names := slices.Sorted(maps.Keys(header))
 	for _, name := range names[:min(len(names), maxHeaders)] {
 		field := fmt.Sprintf("Endpoint.Headers[%s]", clean(name, maxHeaderName))

@@ -35,7 +35,8 @@ type Endpoint struct {
 	// Secrets sign the requests, newest first, at most 10. More than one lives
 	// during a rotation; those that have expired are not used.
 	Secrets []Secret
-	// Headers are added to each request. Their values may be credentials.
+	// Headers are added to each request, at most 50 of at most 16,384 bytes in all.
+	// Their values may be credentials.
 	Headers http.Header
 	// Timeout bounds one attempt. Zero means the profile's timeout.
 	Timeout time.Duration

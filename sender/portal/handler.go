@@ -22,8 +22,8 @@ const (
 	requestTimeout = 15 * time.Second
 	// longTimeout is for those that wait for an endpoint.
 	longTimeout = sender.MaxTimeout + 10*time.Second
-	// maxBody bounds the body of a request, a form or JSON: 50 headers of the
-	// greatest size, and what is around them.
+	// maxBody bounds the body of a request, a form or JSON: the headers and
+	// patterns of an endpoint, however they are encoded.
 	maxBody = 256 << 10
 )
 
