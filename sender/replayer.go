@@ -32,7 +32,8 @@ const (
 
 // replayer carries out the bulk replays that are in the Store. Each is worked on by
 // one process, which takes it by compare-and-swap and writes after every batch how
-// far it has come. If it has not written for the replayHold another takes over.
+// far it has come. If it has not written for the replayHold another takes over; at
+// once if it has let go.
 type replayer struct {
 	*client
 	replays store.ReplayStore
@@ -55,7 +56,7 @@ type ownReplay struct {
 	pace
 }
 
-// run works until ctx is done, and then finishes the batch in hand.
+// run works until ctx is done, then finishes the batch in hand, and lets go.
 func (r *replayer) run(ctx context.Context) {
 	var ok bool
 	if r.replays, ok = store.As[store.ReplayStore](r.cfg.Store); !ok {
@@ -68,7 +69,29 @@ func (r *replayer) run(ctx context.Context) {
 			r.log.Warn("Replayer: Could not go on with a bulk replay; tried again", "error", err)
 		}
 		if !rest(ctx, wait) {
-			return
+			break
+		}
+	}
+	r.guard("Replayer", func() { r.leave(context.WithoutCancel(ctx)) })
+}
+
+// leave lets go of all that this process works on, so that the next one need not
+// wait for the replayHold.
+func (r *replayer) leave(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, min(replayTimeout, r.cfg.ShutdownTimeout))
+	defer cancel()
+	for _, o := range r.own {
+		var err error
+		if o.unsaved {
+			err = r.write(ctx, o)
+		}
+		if err == nil && !o.gone {
+			o.UpdatedAt = o.CreatedAt
+			err = r.write(ctx, o)
+		}
+		if err != nil {
+			r.log.Warn("Replayer: Could not let go of a bulk replay; another process goes on with it later", "replay", o.ID, "error", err)
+			return // the Store is down
 		}
 	}
 }
@@ -110,9 +133,7 @@ func (r *replayer) look(ctx context.Context) error {
 		return err
 	}
 	for _, found := range page.Items {
-		// One that was only written when it was started is new.
-		held := found.Version > 1 && time.Since(found.UpdatedAt) < replayHold
-		if held || r.owns(found) || len(r.own) >= ownReplays && !r.letGo() {
+		if held(found) || r.owns(found) || len(r.own) >= ownReplays && !r.letGo() {
 			continue
 		}
 		if time.Since(r.looked) > replayTimeout {
@@ -123,6 +144,11 @@ func (r *replayer) look(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// held reports whether a process works on found: it was started, and not let go.
+func held(found store.Replay) bool {
+	return !found.UpdatedAt.Equal(found.CreatedAt) && time.Since(found.UpdatedAt) < replayHold
 }
 
 // letGo makes room for another replay, and reports whether there is some now. What
@@ -275,6 +301,10 @@ func (r *replayer) keep(ctx context.Context, o *ownReplay) error {
 func (r *replayer) save(ctx context.Context, o *ownReplay) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), min(replayTimeout, r.cfg.ShutdownTimeout))
 	defer cancel()
+	return r.write(ctx, o)
+}
+
+func (r *replayer) write(ctx context.Context, o *ownReplay) error {
 	err := r.replays.PutReplay(ctx, o.Replay)
 	if errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrNotFound) {
 		o.gone = true

@@ -20,13 +20,13 @@ const (
 
 // StartReplay starts a bulk replay of all deliveries that match the filter, and
 // returns at once: RunWorkers carries it out, page by page from the newest to the
-// oldest, at the pace of the endpoints and up to half of Config.MaxPending, and goes
-// on with it within half a minute of the end of the process that was at it. Where
-// it stands is in the Store ([store.ReplayStore]): Total is how many match now,
-// counted up to 1,000,000, and when it has finished Replayed and Skipped make up
-// as many, unless something else changed the deliveries meanwhile. Skipped are
-// those whose endpoint is disabled or deleted, those of pings, and those that
-// something else changed at the same moment.
+// oldest, at the pace of the endpoints and up to half of Config.MaxPending. Another
+// process goes on with it when the one that was at it has stopped: at once, or within
+// half a minute if it was killed. Where it stands is in the Store
+// ([store.ReplayStore]): Total is how many match now, counted up to 1,000,000, and
+// when it has finished Replayed and Skipped make up as many, unless something else
+// changed the deliveries meanwhile. Skipped are those whose endpoint is disabled or
+// deleted, those of pings, and those that something else changed at the same moment.
 //
 // An Until that is zero, or later than now, becomes now: what is sent from now on
 // is not replayed. What was replayed and fails again is not replayed a second time;

@@ -326,12 +326,13 @@ func TestReplayWhileTheStoreFails(t *testing.T) {
 	f.wantReplayed(deliveries)
 }
 
-// TestReplayStops: what is in hand is finished and written when the process stops.
+// TestReplayStops: what is in hand is finished and written when the process stops,
+// and the next one goes on at once.
 func TestReplayStops(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	_, e := f.receiver()
-	f.failures(e, "a.b", 300)
+	r, e := f.receiver()
+	deliveries := f.failures(e, "a.b", 300)
 	started := f.startReplay(sender.ReplayFilter{})
 	reached, resume := f.holdAt(150)
 	defer resume()
@@ -348,6 +349,46 @@ func TestReplayStops(t *testing.T) {
 	left, err := store.CountDeliveries(f.ctx, f.store, store.DeliveryFilter{Tenant: tenant, EventType: "a.b", States: started.States}, 999)
 	if err != nil || got.Replayed < 200 || got.Replayed != 300-left {
 		t.Errorf("stopped at %+v with %d left, %v", got, left, err)
+	}
+	again := time.Now()
+	f.work()
+	if got := f.finished(got); got.Replayed != 300 || got.Skipped != 0 || time.Since(again) > 10*time.Second {
+		t.Errorf("it has finished after %s as %+v", time.Since(again), got)
+	}
+	f.wantReplayed(deliveries)
+	if n := len(r.Requests()); n != 300 {
+		t.Errorf("%d requests, want 300", n)
+	}
+}
+
+// TestReplayStopsWithProgressUnwritten: a process that stops writes it before it lets
+// go, and one whose Store is down stops nevertheless.
+func TestReplayStopsWithProgressUnwritten(t *testing.T) {
+	t.Parallel()
+	for _, back := range []bool{true, false} {
+		f := newFixture(t)
+		_, e := f.receiver()
+		f.failures(e, "a.b", 150)
+		started := f.startReplay(sender.ReplayFilter{})
+		failed := make(chan struct{})
+		fail := sync.OnceFunc(func() { close(failed) })
+		var failures atomic.Int32
+		f.store.override(func(s *faultyStore) {
+			s.putReplay = func(ctx context.Context, r store.Replay) error {
+				if r.Replayed > 0 && (failures.Add(1) == 1 || !back) {
+					fail()
+					return errInjected
+				}
+				return f.store.replays().PutReplay(ctx, r)
+			}
+		})
+		stop := f.work()
+		f.wait(failed)
+		stop()
+		got := f.replay(started)
+		if released := got.UpdatedAt.Equal(got.CreatedAt); released != back || released != (got.Replayed == 100) {
+			t.Errorf("the Store is back: %v, and the process has stopped at %+v", back, got)
+		}
 	}
 }
 

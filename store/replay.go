@@ -33,8 +33,8 @@ type Replay struct {
 	Cursor string
 	// CreatedAt is when it was started.
 	CreatedAt time.Time
-	// UpdatedAt is when it last came on. The process that works on it writes it
-	// every few seconds.
+	// UpdatedAt is when it last came on, or CreatedAt while it waits for a process.
+	// The one that works on it writes it every few seconds.
 	UpdatedAt time.Time
 	// EndedAt is when it was finished or canceled; zero while it is running.
 	EndedAt time.Time

@@ -58,12 +58,17 @@ func TestReplayAfterARestart(t *testing.T) {
 			}
 			began = time.Now()
 			runWorkers(t, cfg)
+			waitReplay(t, s, r, func(r store.Replay) bool { return r.Replayed > midway.Replayed })
+			resumed := time.Since(began)
 			done := waitReplay(t, s, r, func(r store.Replay) bool { return r.State != store.ReplayRunning })
 			if done.State != store.ReplayFinished || done.Replayed != failures || done.Skipped != 0 {
 				t.Errorf("it has ended as %+v", done)
 			}
-			testenv.Reportf(t, "a replay of %d was started in %s, %s at %d after %s, and finished %s later", failures,
-				started.Round(time.Millisecond), how, midway.Replayed, took.Round(10*time.Millisecond), time.Since(began).Round(10*time.Millisecond))
+			if how == "stopped" && resumed > 5*time.Second {
+				t.Errorf("a process that starts goes on with it after %s, though the one before has let go", resumed)
+			}
+			testenv.Reportf(t, "a replay of %d was started in %s, %s at %d after %s, went on %s and finished %s later", failures,
+				started.Round(time.Millisecond), how, midway.Replayed, took.Round(10*time.Millisecond), resumed.Round(10*time.Millisecond), time.Since(began).Round(10*time.Millisecond))
 			checkReplayed(t, s, receiver, how, failures)
 		})
 	}
