@@ -293,7 +293,7 @@ func (r *replayer) keep(ctx context.Context, o *ownReplay) error {
 	if time.Since(o.saved) < replayHold/3 {
 		return nil
 	}
-	o.UpdatedAt = now()
+	o.UpdatedAt, o.unsaved = now(), true
 	return r.save(ctx, o)
 }
 
