@@ -307,8 +307,9 @@ func (r *replayer) save(ctx context.Context, o *ownReplay) error {
 func (r *replayer) write(ctx context.Context, o *ownReplay) error {
 	err := r.replays.PutReplay(ctx, o.Replay)
 	if errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrNotFound) {
-		o.gone = true
-		return r.settle(ctx, o)
+		own, err := r.settle(ctx, o)
+		o.gone = o.gone || err == nil && !own
+		return err
 	}
 	if err != nil {
 		return err
@@ -322,24 +323,25 @@ func (r *replayer) write(ctx context.Context, o *ownReplay) error {
 	return nil
 }
 
-// settle looks at what was written instead of o. If it was canceled the batch that
-// was in hand is added; if it is o itself, of which only the answer was lost, it
-// goes on.
-func (r *replayer) settle(ctx context.Context, o *ownReplay) error {
+// settle looks at what was written instead of o, and reports whether that was o
+// itself, of which only the answer was lost: then it goes on. If it was canceled the
+// batch that was in hand is added.
+func (r *replayer) settle(ctx context.Context, o *ownReplay) (own bool, err error) {
 	stored, err := r.replays.GetReplay(ctx, o.Tenant, o.ID)
 	if errors.Is(err, store.ErrNotFound) {
-		return nil
+		return false, nil
 	}
 	if err != nil || stored.Version != o.Version+1 {
-		return err
+		return false, err
 	}
 	switch {
 	case stored.State == store.ReplayCanceled:
 		stored.Replayed, stored.Skipped, stored.Cursor = o.Replayed, o.Skipped, o.Cursor
-		return r.replays.PutReplay(ctx, stored)
+		return false, r.replays.PutReplay(ctx, stored)
 	case stored.State == o.State && stored.Cursor == o.Cursor && stored.UpdatedAt.Equal(o.UpdatedAt):
 		o.Version++
 		o.saved, o.unsaved, o.gone = time.Now(), false, o.State != store.ReplayRunning
+		return true, nil
 	}
-	return nil
+	return false, nil
 }

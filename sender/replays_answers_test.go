@@ -71,3 +71,32 @@ func TestReplayWhoseSignOfLifeIsAnsweredByNobody(t *testing.T) {
 	}
 	f.wantReplayed(deliveries)
 }
+
+// TestCancelReplayWhileTheStoreFails: what was replayed by then is counted, though
+// the Store cannot say at first why it takes no progress any more.
+func TestCancelReplayWhileTheStoreFails(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	_, e := f.receiver()
+	f.failures(e, "a.b", 300)
+	faults := &replayFaults{faultyStore: f.store}
+	failing := atomic.Bool{}
+	faults.getReplay = func(get func() (store.Replay, error)) (store.Replay, error) {
+		if failing.CompareAndSwap(true, false) {
+			return store.Replay{}, errInjected
+		}
+		return get()
+	}
+	f.cfg.Store = faults
+	reached, resume := f.holdAt(150)
+	defer resume()
+	started := f.startReplay(sender.ReplayFilter{})
+	f.work()
+	f.wait(reached)
+	if _, err := sender.CancelReplay(f.ctx, f.cfg, tenant, started.ID); err != nil {
+		t.Fatal(err)
+	}
+	failing.Store(true)
+	resume()
+	f.eventually(func() bool { return f.replay(started).Replayed == 200 })
+}
