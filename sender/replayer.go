@@ -20,8 +20,8 @@ const (
 	// replayLook is how often replays are looked for that nobody works on.
 	replayLook = time.Second
 	// replayHold is how long a replay stays with the process that works on it, from
-	// its last write on: as long as the list, the batch and the write of a turn may
-	// take.
+	// its last write on: longer than a batch and its write may take after a sign of
+	// life, which is at most a third of it old.
 	replayHold = countTimeout + 2*replayTimeout
 	// ownReplays is how many a process works on at once, so that each has its turn
 	// within the replayHold. One that waits is let go after the replayShare if there
@@ -213,17 +213,15 @@ func (r *replayer) recount(ctx context.Context, found *store.Replay) error {
 
 // turn replays the next batch of o, unless it has to wait.
 func (r *replayer) turn(ctx context.Context, o *ownReplay) error {
-	switch {
-	case o.unsaved:
+	if o.unsaved {
 		return r.save(ctx, o) // however late: if another process has it nothing is written
-	case time.Since(o.saved) > replayHold:
-		o.gone = true // another process may have it: look finds out
-		return nil
 	}
 	page, ok, err := r.batch(ctx, o)
 	o.stuck = err != nil || !ok
-	if o.stuck {
-		return errors.Join(err, r.keep(ctx, o))
+	// However late its turn came, and long as it took to list the batch: from here on
+	// nobody else has it.
+	if kept := r.keep(ctx, o); o.stuck || kept != nil || o.gone {
+		return errors.Join(err, kept)
 	}
 	// A stop waits for the batch: it takes a moment, and its count is exact.
 	work, cancel := context.WithTimeout(context.WithoutCancel(ctx), min(replayTimeout, r.cfg.ShutdownTimeout))
@@ -288,7 +286,7 @@ func (r *replayer) batch(ctx context.Context, o *ownReplay) (page store.Page[sto
 	return page, !busy, err
 }
 
-// keep writes a sign of life of a replay that waits.
+// keep writes a sign of life, unless the last one is fresh.
 func (r *replayer) keep(ctx context.Context, o *ownReplay) error {
 	if time.Since(o.saved) < replayHold/3 {
 		return nil
