@@ -32,14 +32,25 @@ const (
 
 // replayer carries out the bulk replays that are in the Store. Each is worked on by
 // one process, which takes it by compare-and-swap and writes after every batch how
-// far it has come. If it has not written for the replayHold another takes over; at
-// once if it has let go.
+// far it has come. Another takes over that has seen it write nothing for the
+// replayHold; at once if it has let go.
 type replayer struct {
 	*client
 	replays store.ReplayStore
 	looked  time.Time
 	cursor  string // of the list of those that are running
 	own     []*ownReplay
+	// seen are those of others that the list has shown, and before those that it
+	// showed when it was last gone through.
+	seen, before map[replayKey]sighting
+}
+
+type replayKey struct{ tenant, id string }
+
+// sighting is since when a replay has been seen at a version.
+type sighting struct {
+	version int64
+	at      time.Time
 }
 
 // ownReplay is a replay that this process works on.
@@ -132,8 +143,15 @@ func (r *replayer) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, found := range page.Items {
-		if held(found) || r.owns(found) || len(r.own) >= ownReplays && !r.letGo() {
+	if page.Next == "" {
+		defer func() { r.before, r.seen = r.seen, nil }()
+	}
+	if r.seen == nil {
+		r.seen = map[replayKey]sighting{}
+	}
+	free := slices.DeleteFunc(page.Items, func(found store.Replay) bool { return r.owns(found) || r.held(found) })
+	for _, found := range free {
+		if len(r.own) >= ownReplays && !r.letGo() {
 			continue
 		}
 		if time.Since(r.looked) > replayTimeout {
@@ -146,9 +164,23 @@ func (r *replayer) look(ctx context.Context) error {
 	return nil
 }
 
-// held reports whether a process works on found: it was started, and not let go.
-func held(found store.Replay) bool {
-	return !found.UpdatedAt.Equal(found.CreatedAt) && time.Since(found.UpdatedAt) < replayHold
+// held reports whether another process works on found: it has not let it go, and has
+// written since the replayHold. How long that is says this process's clock alone, as
+// theirs may be wrong.
+func (r *replayer) held(found store.Replay) bool {
+	if found.UpdatedAt.Equal(found.CreatedAt) {
+		return false
+	}
+	key := replayKey{found.Tenant, found.ID}
+	last, ok := r.seen[key]
+	if !ok {
+		last = r.before[key]
+	}
+	if last.version != found.Version {
+		last = sighting{found.Version, time.Now()}
+	}
+	r.seen[key] = last
+	return time.Since(last.at) < replayHold
 }
 
 // letGo makes room for another replay, and reports whether there is some now. What
