@@ -103,7 +103,11 @@ func (c *client) Replay(ctx context.Context, f ReplayFilter) (ReplayResult, erro
 		if err != nil {
 			return result, fmt.Errorf("replay: list deliveries: %w", err)
 		}
-		if _, err := c.replayPage(ctx, page.Items, &result); err != nil {
+		var done replayedPage
+		err = c.replayPage(ctx, page.Items, &done)
+		result.Replayed += len(done.restarted)
+		result.Skipped += done.skipped
+		if err != nil {
 			return result, fmt.Errorf("replay: %w", err)
 		}
 		if page.Next == "" {
@@ -113,10 +117,16 @@ func (c *client) Replay(ctx context.Context, f ReplayFilter) (ReplayResult, erro
 	}
 }
 
-// replayPage returns those that are pending again, with an error, too.
-func (c *client) replayPage(ctx context.Context, page []store.Delivery, result *ReplayResult) (restarted []store.Delivery, _ error) {
+// replayedPage is what has come of a page so far.
+type replayedPage struct {
+	restarted []store.Delivery // which are pending again
+	skipped   int              // without those of pings
+}
+
+// replayPage keeps done up to date, should it end with an error, or the Store panic.
+func (c *client) replayPage(ctx context.Context, page []store.Delivery, done *replayedPage) error {
 	usable := map[string]error{} // by endpoint
-	defer func() { c.wake(ctx, restarted) }()
+	defer func() { c.wake(ctx, done.restarted) }()
 	for _, d := range page {
 		if d.Trigger == store.TriggerTest {
 			continue
@@ -131,15 +141,14 @@ func (c *client) replayPage(ctx context.Context, page []store.Delivery, result *
 		}
 		switch {
 		case err == nil:
-			restarted = append(restarted, d)
-			result.Replayed++
+			done.restarted = append(done.restarted, d)
 		case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrConflict), errors.Is(err, ErrEndpointDisabled):
-			result.Skipped++
+			done.skipped++
 		default:
-			return restarted, fmt.Errorf("delivery %q: %w", d.ID, err)
+			return fmt.Errorf("delivery %q: %w", d.ID, err)
 		}
 	}
-	return restarted, nil
+	return nil
 }
 
 // checkEndpoint returns an error if the delivery's endpoint gets nothing now.

@@ -30,6 +30,8 @@ const (
 	replayShare = replayPatience + replayLag
 )
 
+var errPanic = errors.New("the store panicked")
+
 // replayer carries out the bulk replays that are in the Store. Each is worked on by
 // one process, which takes it by compare-and-swap and writes after every batch how
 // far it has come. Another takes over that has seen it write nothing for the
@@ -111,7 +113,7 @@ func (r *replayer) leave(ctx context.Context) {
 func (r *replayer) round(ctx context.Context) (wait time.Duration, err error) {
 	if time.Since(r.looked) >= replayLook {
 		r.looked = time.Now()
-		err = r.look(ctx)
+		err = r.call(func() error { return r.look(ctx) })
 	}
 	wait = replayLook - time.Since(r.looked)
 	for _, o := range r.own {
@@ -122,7 +124,7 @@ func (r *replayer) round(ctx context.Context) (wait time.Duration, err error) {
 			wait = min(wait, pause)
 			continue
 		}
-		if failed := r.turn(ctx, o); failed != nil {
+		if failed := r.call(func() error { return r.turn(ctx, o) }); failed != nil {
 			o.pause(replayLook)
 			err = failed
 		}
@@ -130,6 +132,13 @@ func (r *replayer) round(ctx context.Context) (wait time.Duration, err error) {
 	}
 	r.own = slices.DeleteFunc(r.own, func(o *ownReplay) bool { return o.gone })
 	return wait, err
+}
+
+// call makes an error of a panic of the host's code, so that it is one replay's alone.
+func (r *replayer) call(f func() error) error {
+	err := errPanic
+	r.guard("Replayer", func() { err = f() })
+	return err
 }
 
 // look takes the replays that nobody works on, as many as this process may have.
@@ -155,13 +164,11 @@ func (r *replayer) look(ctx context.Context) error {
 			continue
 		}
 		if time.Since(r.looked) > replayTimeout {
-			return nil // its own have their turn first
+			break // its own have their turn first
 		}
-		if err := r.take(ctx, found); err != nil {
-			return err
-		}
+		err = errors.Join(err, r.call(func() error { return r.take(ctx, found) }))
 	}
-	return nil
+	return err
 }
 
 // held reports whether another process works on found: it has not let it go, and has
@@ -258,17 +265,17 @@ func (r *replayer) turn(ctx context.Context, o *ownReplay) error {
 	// A stop waits for the batch: it takes a moment, and its count is exact.
 	work, cancel := context.WithTimeout(context.WithoutCancel(ctx), min(replayTimeout, r.cfg.ShutdownTimeout))
 	defer cancel()
-	var result ReplayResult
+	var done replayedPage
 	left := o.left(page.Items)
-	restarted, err := r.replayPage(work, left, &result)
-	o.Replayed += result.Replayed
-	o.spent += result.Replayed
+	err = r.call(func() error { return r.replayPage(work, left, &done) })
+	o.Replayed += len(done.restarted)
+	o.spent += len(done.restarted)
 	if err == nil {
-		o.Skipped += len(left) - result.Replayed
+		o.Skipped += len(left) - len(done.restarted)
 		o.Cursor = page.Next
 		o.pass(page.Items)
 	} else {
-		o.remember(restarted) // the page is listed again
+		o.remember(done.restarted) // the page is listed again
 	}
 	if err == nil && page.Next == "" {
 		o.State, o.EndedAt = store.ReplayFinished, now()

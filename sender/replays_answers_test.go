@@ -2,10 +2,8 @@ package sender_test
 
 import (
 	"context"
-	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/outhook/outhook/sender"
 	"github.com/outhook/outhook/store"
@@ -35,46 +33,69 @@ func (s *replayFaults) ListDeliveries(ctx context.Context, f store.DeliveryFilte
 	return list()
 }
 
-// TestReplayOfASlowStore: who has its turn late, after others that took long, and has
-// lost the replay to another process, replays nothing of what that one has replayed.
-func TestReplayOfASlowStore(t *testing.T) {
+// TestReplayWhileTheStorePanics: over one delivery, over one replay, and over the
+// list. The others go on, and what was replayed before is counted.
+func TestReplayWhileTheStorePanics(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	r, e := f.receiver()
-	const slowness = 8 * time.Second // below what a list may take
-	states := []store.DeliveryState{store.Failed, store.Succeeded}
-	deliveries := f.failures(e, "a.b", 50)
-	started := []store.Replay{f.startReplay(sender.ReplayFilter{EventType: "a.b", States: states})}
-	for _, eventType := range []string{"b.a", "c.a"} { // newer ones are taken first
-		deliveries = append(deliveries, f.failures(e, eventType, 1)...)
-		started = append(started, f.startReplay(sender.ReplayFilter{EventType: eventType, States: states}))
-	}
-	slow, quick := &replayFaults{faultyStore: f.store}, f.cfg.Store
-	begun := make(chan struct{})
-	begin := sync.OnceFunc(func() { close(begun) })
+	_, e := f.receiver()
+	_, other := f.receiver()
+	deliveries := f.failures(e, "a.b", 150)
+	going := f.failures(other, "b.a", 10)
+	f.failures(other, "c.a", 10)
+	faults := &replayFaults{faultyStore: f.store}
 	var lists atomic.Int32
-	slow.listDeliveries = func(filter store.DeliveryFilter, list func() (store.Page[store.Delivery], error)) (store.Page[store.Delivery], error) {
-		if len(filter.States) == 2 {
-			begin()
-			select {
-			case <-time.After(slowness):
-			case <-f.ctx.Done():
-			}
-			defer lists.Add(1)
+	faults.listDeliveries = func(filter store.DeliveryFilter, list func() (store.Page[store.Delivery], error)) (store.Page[store.Delivery], error) {
+		if filter.EventType == "c.a" && lists.Add(1) > 1 { // the first counts them
+			panic("injected")
 		}
 		return list()
 	}
-	f.cfg.Store = slow
+	f.cfg.Store = faults
+	f.restarts(func(n int32) error {
+		if n == 60 || n == 130 {
+			panic("injected")
+		}
+		return nil
+	})
+	first := f.startReplay(sender.ReplayFilter{EndpointID: other.ID, EventType: "b.a"})
+	second := f.startReplay(sender.ReplayFilter{EndpointID: e.ID, States: []store.DeliveryState{store.Failed, store.Succeeded}})
+	f.startReplay(sender.ReplayFilter{EndpointID: other.ID, EventType: "c.a"})
 	f.work()
-	f.wait(begun)
-	f.cfg.Store = quick
-	f.work()
-	for _, s := range started {
-		f.finished(s)
+	if got := f.finished(second); got.Replayed != 150 || got.Skipped != 0 {
+		t.Errorf("it has finished as %+v", got)
 	}
-	f.eventually(func() bool { return lists.Load() >= 3 })
+	if got := f.finished(first); got.Replayed != 10 {
+		t.Errorf("the other has finished as %+v", got)
+	}
 	f.wantReplayed(deliveries)
-	if n := len(r.Requests()); n != len(deliveries) {
-		t.Errorf("%d requests, want %d", n, len(deliveries))
+	f.wantReplayed(going)
+}
+
+// TestReplayThatCannotBeTaken keeps no process from the others.
+func TestReplayThatCannotBeTaken(t *testing.T) {
+	t.Parallel()
+	for _, panics := range []bool{false, true} {
+		f := newFixture(t)
+		_, e := f.receiver()
+		deliveries := f.failures(e, "a.b", 10)
+		going := f.startReplay(sender.ReplayFilter{})
+		refused := f.startReplay(sender.ReplayFilter{}) // is newer, and looked at before
+		f.store.override(func(s *faultyStore) {
+			s.putReplay = func(ctx context.Context, r store.Replay) error {
+				switch {
+				case r.ID != refused.ID:
+					return f.store.replays().PutReplay(ctx, r)
+				case panics:
+					panic("injected")
+				default:
+					return errInjected
+				}
+			}
+		})
+		stop := f.work()
+		f.finished(going)
+		f.wantReplayed(deliveries)
+		stop()
 	}
 }
