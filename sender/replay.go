@@ -121,6 +121,7 @@ func (c *client) Replay(ctx context.Context, f ReplayFilter) (ReplayResult, erro
 type replayedPage struct {
 	restarted []store.Delivery // which are pending again
 	skipped   int              // without those of pings
+	doubt     *store.Delivery  // as it was: whether it was restarted is not known
 }
 
 // replayPage keeps done up to date, should it end with an error, or the Store panic.
@@ -137,6 +138,8 @@ func (c *client) replayPage(ctx context.Context, page []store.Delivery, done *re
 			usable[d.EndpointID] = err
 		}
 		if err == nil {
+			was := d
+			done.doubt = &was
 			d, err = c.restart(ctx, d)
 		}
 		switch {
@@ -147,6 +150,7 @@ func (c *client) replayPage(ctx context.Context, page []store.Delivery, done *re
 		default:
 			return fmt.Errorf("delivery %q: %w", d.ID, err)
 		}
+		done.doubt = nil
 	}
 	return nil
 }

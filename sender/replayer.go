@@ -66,6 +66,7 @@ type ownReplay struct {
 	// again are those that were replayed behind the Cursor, before an error, and when
 	// they were created: when they end they may match again.
 	again map[string]time.Time
+	doubt *store.Delivery // as it was before an error that says not whether it was replayed
 	pace
 }
 
@@ -195,7 +196,7 @@ func (r *replayer) held(found store.Replay) bool {
 func (r *replayer) letGo() bool {
 	for i, o := range r.own { // in the order in which they were taken
 		// Only o knows what must not be replayed again.
-		if o.stuck && !o.unsaved && len(o.again) == 0 && time.Since(o.taken) > replayShare {
+		if o.stuck && !o.unsaved && o.doubt == nil && len(o.again) == 0 && time.Since(o.taken) > replayShare {
 			r.own = slices.Delete(r.own, i, i+1)
 			return true
 		}
@@ -275,7 +276,8 @@ func (r *replayer) turn(ctx context.Context, o *ownReplay) error {
 		o.Cursor = page.Next
 		o.pass(page.Items)
 	} else {
-		o.remember(done.restarted) // the page is listed again
+		o.remember(done.restarted...) // the page is listed again
+		o.doubt = done.doubt
 	}
 	if err == nil && page.Next == "" {
 		o.State, o.EndedAt = store.ReplayFinished, now()
@@ -292,7 +294,7 @@ func (o *ownReplay) left(page []store.Delivery) []store.Delivery {
 	})
 }
 
-func (o *ownReplay) remember(replayed []store.Delivery) {
+func (o *ownReplay) remember(replayed ...store.Delivery) {
 	if o.again == nil {
 		o.again = map[string]time.Time{}
 	}
@@ -314,6 +316,9 @@ func (o *ownReplay) pass(page []store.Delivery) {
 func (r *replayer) batch(ctx context.Context, o *ownReplay) (page store.Page[store.Delivery], ok bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, countTimeout) // what could be counted can be listed
 	defer cancel()
+	if err = r.resolve(ctx, o); err != nil {
+		return page, false, err
+	}
 	filter := deliveriesOf(o.Replay)
 	if filter.Limit, err = r.room(ctx, o); err != nil || filter.Limit == 0 {
 		return page, false, err
@@ -323,6 +328,28 @@ func (r *replayer) batch(ctx context.Context, o *ownReplay) (page store.Page[sto
 	}
 	busy, err := r.busy(ctx, o, page.Items)
 	return page, !busy, err
+}
+
+// resolve finds out whether the delivery was replayed at which the last batch ended: the
+// Store may have written it, and only its answer was lost.
+func (r *replayer) resolve(ctx context.Context, o *ownReplay) error {
+	if o.doubt == nil {
+		return nil
+	}
+	d, err := r.cfg.Store.GetDelivery(ctx, o.Tenant, o.doubt.ID)
+	switch {
+	case err == nil && d.Round > o.doubt.Round:
+		o.Replayed++
+		o.spent++
+		o.remember(d)
+		if d.State == store.Pending {
+			r.wake(ctx, []store.Delivery{d})
+		}
+	case err != nil && !errors.Is(err, store.ErrNotFound):
+		return err
+	}
+	o.doubt = nil
+	return nil
 }
 
 // keep writes a sign of life, unless the last one is fresh.
