@@ -130,7 +130,7 @@ func TestAttackMarkupInAddresses(t *testing.T) {
 				continue
 			}
 			q := url.Values{}
-			for _, name := range []string{"state", "event", "endpoint", "since", "until", "cursor", "done", "range", "failed", "canceled", text} {
+			for _, name := range []string{"state", "event", "event_id", "endpoint", "since", "until", "cursor", "done", "range", "failed", "canceled", text} {
 				q.Set(name, text)
 			}
 			w := s.do(who, http.MethodGet, r.of(alice)+"?"+q.Encode(), nil)

@@ -305,12 +305,17 @@ func TestPhases(t *testing.T) {
 		"backwards":       {store.Timing{}, -time.Second, ""},
 		"all":             {store.Timing{DNS: 10, Connect: 20, TLS: 30, FirstByte: 100}, 200, "Name lookup 10 Connection 20 TLS 30 Waiting for the answer 40 Reading it 100 "},
 		"reused":          {store.Timing{FirstByte: 100}, 150, "Waiting for the answer 100 Reading it 50 "},
+		"never connected": {store.Timing{DNS: 10, Connect: 40}, 100, "Name lookup 10 Connection 40 "},
 		"no answer":       {store.Timing{DNS: 10, Connect: 40}, 100, "Name lookup 10 Connection 40 Waiting for the answer 50 "},
 		"no connection":   {store.Timing{DNS: 10}, 10, "Name lookup 10 "},
 		"more than whole": {store.Timing{DNS: 10, FirstByte: 30}, 20, "Name lookup 10 Waiting for the answer 20 "},
 	} {
+		a := store.Attempt{StartedAt: at, EndedAt: at.Add(c.took), Timing: c.timing, RemoteAddr: "203.0.113.7:443"}
+		if name == "never connected" {
+			a.RemoteAddr = ""
+		}
 		var got strings.Builder
-		for _, p := range phases(store.Attempt{StartedAt: at, EndedAt: at.Add(c.took), Timing: c.timing}) {
+		for _, p := range phases(a) {
 			fmt.Fprintf(&got, "%s %d ", p.Name, p.Length)
 		}
 		if got.String() != c.want {

@@ -80,7 +80,8 @@ func (p *portal) endpointsOf(v *visit, deliveries []store.Delivery) (map[string]
 // deliveryFilter is the form above the list of deliveries, as it is filled in.
 type deliveryFilter struct {
 	State    string
-	Event    string
+	Event    string // its type
+	EventID  string
 	Endpoint string
 	Since    string
 	Until    string
@@ -121,10 +122,11 @@ func (p *portal) readFilter(v *visit) (deliveryFilter, store.DeliveryFilter, err
 	q := v.URL.Query()
 	f := deliveryFilter{
 		State: q.Get("state"), Event: strings.TrimSpace(q.Get("event")), Endpoint: q.Get("endpoint"),
-		Since: q.Get("since"), Until: q.Get("until"), Types: p.cfg.Sender.Events,
+		EventID: strings.TrimSpace(q.Get("event_id")),
+		Since:   q.Get("since"), Until: q.Get("until"), Types: p.cfg.Sender.Events,
 	}
 	filter := store.DeliveryFilter{
-		Tenant: v.Tenant, EventType: f.Event, EndpointID: f.Endpoint,
+		Tenant: v.Tenant, EventType: f.Event, EventID: f.EventID, EndpointID: f.Endpoint,
 		Limit: deliveriesPerPage, Cursor: q.Get("cursor"),
 	}
 	for _, state := range allStates {
@@ -136,7 +138,7 @@ func (p *portal) readFilter(v *visit) (deliveryFilter, store.DeliveryFilter, err
 			f.Problems = append(f.Problems, fieldProblem{"status", "must be pending, succeeded, failed or canceled"})
 		}
 	}
-	for _, text := range []string{f.Event, f.Endpoint, filter.Cursor} {
+	for _, text := range []string{f.Event, f.EventID, f.Endpoint, filter.Cursor} {
 		if strings.ContainsFunc(text, unprintable) {
 			f.Problems = append(f.Problems, fieldProblem{"filter", "has characters that nothing has"})
 		}
@@ -169,7 +171,7 @@ func readTime(text, field string, problems *[]fieldProblem) time.Time {
 func (f deliveryFilter) address(cursor string) string {
 	q := url.Values{}
 	for name, value := range map[string]string{
-		"state": f.State, "event": f.Event, "endpoint": f.Endpoint, "since": f.Since, "until": f.Until, "cursor": cursor,
+		"state": f.State, "event": f.Event, "event_id": f.EventID, "endpoint": f.Endpoint, "since": f.Since, "until": f.Until, "cursor": cursor,
 	} {
 		if value != "" {
 			q.Set(name, value)
@@ -282,8 +284,8 @@ func phases(a store.Attempt) []phase {
 	}
 	if t.FirstByte > 0 {
 		parts = append(parts, phase{Name: "Reading it", Length: max(whole-t.FirstByte, 0)})
-	} else {
-		parts[3].Length = max(whole-set, 0)
+	} else if parts[3].Length = max(whole-set, 0); a.RemoteAddr == "" && a.Status == 0 { // nobody was asked
+		parts[3].Length = 0
 	}
 	var shown []phase
 	at := 0.0

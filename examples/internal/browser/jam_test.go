@@ -89,6 +89,18 @@ func TestJamDeliveryLogsForEachAttempt(t *testing.T) {
 	if planned := ask[string](p, `document.querySelector(".banner time").dateTime`); planned != d.NextAttemptAt.UTC().Format("2006-01-02T15:04:05.000Z") {
 		t.Errorf("the next attempt is shown for %s, and is planned for %s", planned, d.NextAttemptAt)
 	}
+	// The consumer's own log has the event's ID.
+	h.capture(t)
+	p.open("deliveries")
+	p.fill("#event-id", d.EventID)
+	p.follow("button", "Filter")
+	if n := p.count("tbody tr"); n != 1 {
+		t.Errorf("%d deliveries are listed of the event, want 1", n)
+	}
+	p.follow("a.row", "jam.created")
+	p.see(d.EventID)
+	p.follow("a", "All its deliveries")
+	p.seeIn("#deliveries", "jam.created")
 }
 
 // "Replay for failed deliveries so you can re-fire a payload after fixing your
