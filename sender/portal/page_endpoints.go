@@ -68,8 +68,8 @@ func (p *portal) endpointsPage(v *visit) (view, error) {
 // health is how an endpoint is, in a word and a sentence.
 type health struct{ Class, Word, Detail string }
 
-// healthOf judges an endpoint by its state and its statistics of the range. An attempt
-// of ten that fails is more than the usual restarts of a server.
+// healthOf judges an endpoint by its state and its statistics of the range. One attempt
+// of ten that fails, and some in all, are more than the restarts of a server.
 func healthOf(e store.Endpoint, buckets []store.StatsBucket, r statsRange) health {
 	_, all := sum(buckets)
 	lastDay := buckets[max(len(buckets)-int(24*time.Hour/r.Bucket), 0):]
@@ -88,7 +88,7 @@ func healthOf(e store.Endpoint, buckets []store.StatsBucket, r statsRange) healt
 		return health{"idle", "Not failing", "Its statistics take too long to count now."}
 	case all == 0:
 		return health{"idle", "No traffic", "Nothing was sent to it in the last " + r.Text + "."}
-	case dayBad*10 > dayAll:
+	case dayBad >= 3 && dayBad*10 > dayAll:
 		return health{"pending", "Degraded", percent(dayBad, dayAll) + " of its attempts in the last 24 hours have failed."}
 	}
 	return health{"succeeded", "Healthy", ""}

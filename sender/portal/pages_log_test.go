@@ -378,12 +378,17 @@ func TestStatisticsPages(t *testing.T) {
 		contains(t, query, s.get(owner, "/endpoints/"+e.ID+query, 200), want...)
 	}
 	contains(t, "the list", s.get(owner, "/", 200), "66.7 % of 3 attempts", "Healthy")
-	d := s.deliver("degraded", e.ID, func(*store.Delivery, *store.Event) {})
-	s.attempts(d, 1, func(_ int, a *store.Attempt) {
-		a.StartedAt, a.EndedAt, a.Succeeded = now.Add(-time.Hour), now.Add(-time.Hour+time.Second), false
-	})
+	fail := func(id string, n int) {
+		s.attempts(s.deliver(id, e.ID, func(*store.Delivery, *store.Event) {}), n, func(_ int, a *store.Attempt) {
+			a.StartedAt, a.EndedAt, a.Succeeded = now.Add(-time.Hour), now.Add(-time.Hour+time.Second), false
+		})
+	}
+	fail("two", 2)
+	contains(t, "a restart", s.get(owner, "/endpoints/"+e.ID, 200), "50.0 %")
+	lacks(t, "a restart", s.get(owner, "/endpoints/"+e.ID, 200), "Degraded")
+	fail("one more", 1)
 	for _, target := range []string{"/", "/endpoints/" + e.ID, "/endpoints/" + e.ID + "?range=7d", "/endpoints/" + e.ID + "?range=30d"} {
-		contains(t, target, s.get(owner, target, 200), "Degraded", "33.3 % of its attempts in the last 24 hours have failed.")
+		contains(t, target, s.get(owner, target, 200), "Degraded", "60.0 % of its attempts in the last 24 hours have failed.")
 	}
 	idle := s.add(url.Values{})
 	contains(t, "idle", s.get(owner, "/endpoints/"+idle.ID+"?range=30d", 200), "Nothing was sent to it in the last 30 days.")
