@@ -257,6 +257,18 @@ func nameOf(e store.Endpoint) string {
 	return name
 }
 
+// Strange are the types and categories that have nothing of the catalog: more likely
+// mistyped than to come.
+func (e endpointView) Strange() []string {
+	if len(e.Types) == 0 {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(e.EventTypes), func(pattern string) bool {
+		alone := store.Endpoint{EventTypes: []string{pattern}}
+		return slices.ContainsFunc(e.Types, func(t sender.EventType) bool { return alone.Subscribes(t.Name) })
+	})
+}
+
 // backToEndpoint is for a browser that loads again what was the answer to a form.
 func (p *portal) backToEndpoint(v *visit) (view, error) {
 	return view{goTo: "endpoints/" + pathOf(v.PathValue("id"))}, nil

@@ -89,13 +89,15 @@ func TestFormCreates(t *testing.T) {
 	}
 	page := s.get(owner, strings.TrimPrefix(to, "."), 200)
 	contains(t, "the endpoint", page, "The endpoint was added.", "<h1>Shop</h1>", "second line", "refund.*", "calm", "2.5 s", "X-One", "0.5 a second", "No traffic")
+	contains(t, "the endpoint", page, "Not in the event catalog: refund.*, other.type.")
 	lacks(t, "the endpoint", page, own, "two</")
+	known := s.add(url.Values{"scope": {"some"}, "patterns": {"order.paid\norder.*\nuser.*"}})
+	lacks(t, "known types", s.get(owner, "/endpoints/"+known.ID, 200), "Not in the event catalog")
 	contains(t, "the list", s.get(owner, "/", 200), "Shop", "https://b.example/hook?[redacted]", "all events")
 	lacks(t, "a notice nobody knows", s.get(owner, "/?done=%3Cb%3E", 200), `role="status"`)
 }
 
-// What is wrong is said beside its field, and what was typed stays but for the secret.
-// TestFormNamedProfiles has no default one among those to choose from.
+// Where all profiles have names, none is the default one.
 func TestFormNamedProfiles(t *testing.T) {
 	t.Parallel()
 	one := newStage(t, func(cfg *Config) { cfg.Profiles = []string{"calm"} })
@@ -109,6 +111,7 @@ func TestFormNamedProfiles(t *testing.T) {
 	lacks(t, "the refused form", page, ">default<")
 }
 
+// What is wrong is said beside its field, and what was typed stays but for the secret.
 func TestFormRefuses(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
