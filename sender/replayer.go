@@ -99,7 +99,7 @@ func (r *replayer) leave(ctx context.Context) {
 		if o.unsaved {
 			err = r.write(ctx, o)
 		}
-		if err == nil && !o.gone {
+		if err == nil && !o.gone && o.doubt == nil { // else the next one has to count
 			o.UpdatedAt = o.CreatedAt
 			err = r.write(ctx, o)
 		}
@@ -172,11 +172,15 @@ func (r *replayer) look(ctx context.Context) error {
 	return err
 }
 
+// isFree reports whether no process has found: it was only started, or was let go with
+// all that was replayed written.
+func isFree(found store.Replay) bool { return found.UpdatedAt.Equal(found.CreatedAt) }
+
 // held reports whether another process works on found: it has not let it go, and has
 // written since the replayHold. How long that is says this process's clock alone, as
 // theirs may be wrong.
 func (r *replayer) held(found store.Replay) bool {
-	if found.UpdatedAt.Equal(found.CreatedAt) {
+	if isFree(found) {
 		return false
 	}
 	key := replayKey{found.Tenant, found.ID}
@@ -210,7 +214,7 @@ func (r *replayer) owns(found store.Replay) bool {
 
 // take makes a replay this process's own, unless another is faster.
 func (r *replayer) take(ctx context.Context, found store.Replay) error {
-	if found.Version > 1 {
+	if !isFree(found) {
 		if err := r.recount(ctx, &found); err != nil {
 			return err
 		}

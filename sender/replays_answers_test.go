@@ -99,6 +99,46 @@ func TestReplayWhoseRestartIsAnsweredByNobody(t *testing.T) {
 	f.wantReplayed(deliveries)
 }
 
+// TestReplayStopsInDoubt: a process that stops before it knows whether it has replayed a
+// delivery does not let go, so that the next one counts.
+func TestReplayStopsInDoubt(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	_, e := f.receiver()
+	deliveries := f.failures(e, "a.b", 150)
+	reached, held := make(chan struct{}), make(chan struct{})
+	f.store.override(func(s *faultyStore) {
+		var restarts atomic.Int32
+		s.updateDelivery = func(ctx context.Context, d store.Delivery, a *store.Attempt) error {
+			err := f.store.Store.UpdateDelivery(ctx, d, a)
+			if a == nil && restarts.Add(1) == 30 {
+				close(reached)
+				<-held
+				return errors.Join(errInjected, err)
+			}
+			return err
+		}
+	})
+	started := f.startReplay(sender.ReplayFilter{})
+	stop := f.work()
+	f.wait(reached)
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		stop()
+	}()
+	close(held)
+	f.wait(stopped)
+	if got := f.replay(started); got.Replayed != 29 || got.UpdatedAt.Equal(got.CreatedAt) {
+		t.Errorf("it was left as %+v", got)
+	}
+	f.work()
+	if got := f.finished(started); got.Replayed != 150 || got.Skipped != 0 {
+		t.Errorf("it has finished as %+v", got)
+	}
+	f.wantReplayed(deliveries)
+}
+
 // TestCancelReplayWhileTheStoreFails: what was replayed by then is counted, though
 // the Store cannot say at first why it takes no progress any more.
 func TestCancelReplayWhileTheStoreFails(t *testing.T) {

@@ -357,6 +357,38 @@ func TestReplayStops(t *testing.T) {
 	}
 }
 
+// TestReplayThatWasLetGoCountsNothingOfOthers: what somebody else replays before the
+// next process goes on is not its own.
+func TestReplayThatWasLetGoCountsNothingOfOthers(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	_, e := f.receiver()
+	deliveries := f.failures(e, "a.b", 300)
+	started := f.startReplay(sender.ReplayFilter{})
+	reached, resume := f.holdAt(50)
+	defer resume()
+	stop := f.work()
+	f.wait(reached)
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		stop()
+	}()
+	resume()
+	f.wait(stopped)
+	for _, d := range deliveries[:5] { // the last of the list
+		d.State, d.Round, d.Attempts, d.Trigger, d.NextAttemptAt = store.Pending, 2, 0, store.TriggerManual, time.Now()
+		if err := f.store.UpdateDelivery(f.ctx, d, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.work()
+	if got := f.finished(started); got.Replayed != 295 || got.Skipped != 0 {
+		t.Errorf("it has finished as %+v, and 295 were its own", got)
+	}
+	f.wantReplayed(deliveries)
+}
+
 // TestReplayStopsWithProgressUnwritten: a process that stops writes it before it lets
 // go, and one whose Store is down stops nevertheless.
 func TestReplayStopsWithProgressUnwritten(t *testing.T) {
