@@ -11,6 +11,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"github.com/outhook/outhook/internal/testenv"
 	"github.com/outhook/outhook/store"
 )
 
@@ -19,9 +20,7 @@ import (
 func shellArguments(t *testing.T, command string) []string {
 	t.Helper()
 	bash, err := exec.LookPath("bash")
-	if err != nil {
-		t.Skip("there is no bash")
-	}
+	testenv.Require(t, "bash", err == nil, "apt-get install bash")
 	shell := exec.CommandContext(t.Context(), bash, "--norc", "--noprofile")
 	shell.Stdin = strings.NewReader("curl() { printf '%s\\0' \"$@\"; }\n" + command + "\n")
 	shell.Dir = t.TempDir()
@@ -98,9 +97,7 @@ func TestCurlIsNotOffered(t *testing.T) {
 func TestCurlTakesRedactedURLs(t *testing.T) {
 	t.Parallel()
 	program, err := exec.LookPath("curl")
-	if err != nil {
-		t.Skip("there is no curl")
-	}
+	testenv.Require(t, "curl", err == nil, "apt-get install curl")
 	command := curl(store.Attempt{URL: store.RedactURL("https://a.invalid/x?token=1")}, []byte("{}"))
 	shell := exec.CommandContext(t.Context(), "bash", "-c", strings.Replace(command, "curl ", "'"+program+"' --max-time 5 --proxy http://127.0.0.1:1 ", 1))
 	shell.Env = append(os.Environ(), "LC_ALL=C")
