@@ -113,11 +113,7 @@ func (e *engine) exchange(ctx context.Context, transport http.RoundTripper, job 
 	// not.
 	defer context.AfterFunc(ctx, func() { _ = res.Body.Close() })()
 	body, truncated := readBody(res.Body, e.cfg.MaxResponseBody, cancel)
-	kept := hideIn(body, truncated, secrets)
-	if len(kept) > len(body) { // "[redacted]" is longer than some
-		kept, truncated = kept[:len(body)], true
-	}
-	r.attempt.ResponseBody, r.attempt.ResponseTruncated = kept, truncated
+	r.attempt.ResponseBody, r.attempt.ResponseTruncated = hideInBody(body, truncated, secrets)
 	return nil
 }
 

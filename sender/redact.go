@@ -90,18 +90,23 @@ func hide(text string, secrets ...string) string {
 	return text
 }
 
-// hideIn is hide for a body: receivers that are being set up answer with the request.
-// One that was cut may end in the middle of a secret.
-func hideIn(body []byte, truncated bool, secrets []string) []byte {
+// hideInBody is hide for a body, which does not become longer by it: receivers that are
+// being set up answer with the request. One that was truncated may end in the middle of a
+// secret.
+func hideInBody(body []byte, truncated bool, secrets []string) (hidden []byte, cut bool) {
+	hidden = body
 	if truncated {
-		body = withoutTail(body, secrets)
+		hidden = withoutTail(body, secrets)
 	}
 	for _, secret := range secrets {
-		if secret != "" && bytes.Contains(body, []byte(secret)) {
-			body = bytes.ReplaceAll(body, []byte(secret), []byte(redacted))
+		if secret != "" && bytes.Contains(hidden, []byte(secret)) {
+			hidden = bytes.ReplaceAll(hidden, []byte(secret), []byte(redacted))
 		}
 	}
-	return body
+	if len(hidden) > len(body) { // "[redacted]" is longer than some
+		return hidden[:len(body)], true
+	}
+	return hidden, truncated
 }
 
 // withoutTail returns body without the beginning of a secret that it ends with.
