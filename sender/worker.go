@@ -18,9 +18,10 @@ import (
 const waitingRoom = 256
 
 // RunWorkers delivers, and carries out what [StartReplay] has started, until ctx is
-// done. It may run in any number of processes at once. When ctx is done it takes no more deliveries, lets the attempts
-// under way finish within Config.ShutdownTimeout, and returns nil; no goroutine
-// of its own is left. An attempt that is cut off is made again later.
+// done. It may run in any number of processes at once. When ctx is done it takes no
+// more deliveries, lets the attempts under way finish within Config.ShutdownTimeout,
+// and returns nil; no goroutine of its own is left. An attempt that is cut off is made
+// again later.
 //
 // It returns an error only if the Config is at fault. A Redis or Store that is
 // down, at the start or later, is waited for.
