@@ -23,9 +23,13 @@ func (p *portal) apiListSecrets(v *visit) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
+	return reply{http.StatusOK, showAll(activeSecrets(e), func(s store.Secret) secretJSON { return secretJSON{s.Value, s.ExpiresAt} })}, nil
+}
+
+// activeSecrets are those that sign now.
+func activeSecrets(e store.Endpoint) []store.Secret {
 	at := time.Now()
-	active := slices.DeleteFunc(slices.Clone(e.Secrets), func(s store.Secret) bool { return !s.Active(at) })
-	return reply{http.StatusOK, showAll(active, func(s store.Secret) secretJSON { return secretJSON{s.Value, s.ExpiresAt} })}, nil
+	return slices.DeleteFunc(slices.Clone(e.Secrets), func(s store.Secret) bool { return !s.Active(at) })
 }
 
 const (

@@ -50,7 +50,7 @@ func (p *portal) endpointsPage(v *visit) (view, error) {
 		work.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			buckets := p.stats(ctx, v.Tenant, e.ID, ranges[1])
+			buckets := p.stats(ctx, v.Tenant, e.ID, ranges[1].Length, ranges[1].Bucket)
 			rows[i].Bars = drawSparkline(buckets)
 			rows[i].Good, rows[i].Attempts = sum(buckets)
 			rows[i].Known = buckets != nil
@@ -121,11 +121,7 @@ func rangeNamed(name string) statsRange {
 // stats are the statistics of an endpoint up to the end of this hour. A Store sums
 // up whole hours. There are none if they take too long, or the Store panics: it may be
 // asked in a goroutine of its own, which nothing else recovers.
-func (p *portal) stats(ctx context.Context, tenant, endpointID string, r statsRange) []store.StatsBucket {
-	return p.count(ctx, tenant, endpointID, r.Length, r.Bucket)
-}
-
-func (p *portal) count(ctx context.Context, tenant, endpointID string, length, bucket time.Duration) (found []store.StatsBucket) {
+func (p *portal) stats(ctx context.Context, tenant, endpointID string, length, bucket time.Duration) (found []store.StatsBucket) {
 	defer func() {
 		if v := recover(); v != nil {
 			p.logPanic(ctx, v)
@@ -167,22 +163,24 @@ type statistics struct {
 	Bad      int
 	All      int
 	P50, P95 time.Duration
-	Known    bool
 
 	buckets []store.StatsBucket
 }
+
+// Known reports whether there are any, and not that they took too long.
+func (s statistics) Known() bool { return s.buckets != nil }
 
 func (p *portal) statistics(v *visit, endpointID string) statistics {
 	ctx, cancel := context.WithTimeout(v.Context(), statsTimeout)
 	defer cancel()
 	s := statistics{Range: rangeNamed(v.URL.Query().Get("range")), Ranges: ranges}
-	buckets := p.stats(ctx, v.Tenant, endpointID, s.Range)
-	s.buckets, s.Known = buckets, buckets != nil
+	buckets := p.stats(ctx, v.Tenant, endpointID, s.Range.Length, s.Range.Bucket)
+	s.buckets = buckets
 	s.Good, s.All = sum(buckets)
 	s.Bad = s.All - s.Good
 	s.Attempts = drawBars(buckets, s.Range.Bucket)
 	s.Latency = drawCurve(buckets, s.Range.Bucket)
-	if whole := p.count(ctx, v.Tenant, endpointID, s.Range.Length, s.Range.Length); len(whole) == 1 {
+	if whole := p.stats(ctx, v.Tenant, endpointID, s.Range.Length, s.Range.Length); len(whole) == 1 {
 		s.P50, s.P95 = whole[0].P50, whole[0].P95
 	}
 	s.Attempts.Label = "Attempts of the last " + s.Range.Text + ": " + count(s.Good) + " succeeded, " + count(s.Bad) + " failed."
@@ -240,9 +238,7 @@ func (e endpointRow) Name() string { return nameOf(e.Endpoint) }
 func (e endpointView) Name() string { return nameOf(e.Endpoint) }
 
 // ActiveSecrets are those that sign now.
-func (e endpointView) ActiveSecrets() []store.Secret {
-	return slices.DeleteFunc(slices.Clone(e.Secrets), func(s store.Secret) bool { return !s.Active(time.Now()) })
-}
+func (e endpointView) ActiveSecrets() []store.Secret { return activeSecrets(e.Endpoint) }
 
 // nameOf is the beginning of an endpoint's description, or its URL without what
 // may be a credential.
@@ -363,7 +359,7 @@ func (p *portal) rotateSecretForm(v *visit) (view, error) {
 		return view{}, err
 	}
 	overlap, err := time.ParseDuration(v.PostFormValue("overlap"))
-	if err != nil || overlap < 0 || overlap > 7*24*time.Hour {
+	if err != nil || overlap < 0 || overlap > maxOverlap {
 		return view{}, invalid(fieldProblem{"overlap", "must be a duration from 0s to 168h"})
 	}
 	e, err := sender.RotateSecret(v.Context(), p.cfg.Sender, v.Tenant, v.PathValue("id"), overlap)
