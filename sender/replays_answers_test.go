@@ -122,13 +122,7 @@ func TestReplayStopsInDoubt(t *testing.T) {
 	started := f.startReplay(sender.ReplayFilter{})
 	stop := f.work()
 	f.wait(reached)
-	stopped := make(chan struct{})
-	go func() {
-		defer close(stopped)
-		stop()
-	}()
-	close(held)
-	f.wait(stopped)
+	f.stopWhile(stop, func() { close(held) })
 	if got := f.replay(started); got.Replayed != 29 || got.UpdatedAt.Equal(got.CreatedAt) {
 		t.Errorf("it was left as %+v", got)
 	}

@@ -322,6 +322,19 @@ func TestReplayWhileTheStoreFails(t *testing.T) {
 	f.wantReplayed(deliveries)
 }
 
+// stopWhile stops workers that are held up in the middle of something, and lets them go
+// on.
+func (f *fixture) stopWhile(stop, resume func()) {
+	f.t.Helper()
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		stop()
+	}()
+	resume()
+	f.wait(stopped)
+}
+
 // TestReplayStops: what is in hand is finished and written when the process stops,
 // and the next one goes on at once.
 func TestReplayStops(t *testing.T) {
@@ -334,13 +347,7 @@ func TestReplayStops(t *testing.T) {
 	defer resume()
 	stop := f.work()
 	f.wait(reached)
-	stopped := make(chan struct{})
-	go func() {
-		defer close(stopped)
-		stop()
-	}()
-	resume()
-	f.wait(stopped)
+	f.stopWhile(stop, resume)
 	got := f.replay(started)
 	left, err := store.CountDeliveries(f.ctx, f.store, store.DeliveryFilter{Tenant: tenant, EventType: "a.b", States: started.States}, 999)
 	if err != nil || got.Replayed < 200 || got.Replayed != 300-left {
@@ -369,13 +376,7 @@ func TestReplayThatWasLetGoCountsNothingOfOthers(t *testing.T) {
 	defer resume()
 	stop := f.work()
 	f.wait(reached)
-	stopped := make(chan struct{})
-	go func() {
-		defer close(stopped)
-		stop()
-	}()
-	resume()
-	f.wait(stopped)
+	f.stopWhile(stop, resume)
 	for _, d := range deliveries[:5] { // the last of the list
 		d.State, d.Round, d.Attempts, d.Trigger, d.NextAttemptAt = store.Pending, 2, 0, store.TriggerManual, time.Now()
 		if err := f.store.UpdateDelivery(f.ctx, d, nil); err != nil {
